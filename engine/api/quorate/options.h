@@ -1,0 +1,123 @@
+#pragma once
+
+// Options: plain structs, a default on every field, units in the type or in the name.
+// `validate()` is called at open and names the field, the value found and the allowed range.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quorate/error.h"
+#include "quorate/rule.h"
+#include "quorate/types.h"
+
+namespace quorate {
+
+enum class Backend : std::uint8_t {
+  automatic,  ///< io_uring, or epoll where the kernel forbids io_uring; one trace line says which
+  io_uring,
+  epoll,
+};
+
+enum class TraceLevel : std::uint8_t { debug, info, warning, error };
+
+/// Receives diagnostics, one line without newline each, on the thread that noticed. A library does
+/// not print: unset means silent. Must not call back into the handle.
+using TraceSink = std::function<void(TraceLevel, std::string_view)>;
+
+/// The loops on which streams live. A loop is one thread at a time; nothing is shared between loops
+/// but atomics.
+struct EngineOptions {
+  std::uint32_t loops = 1;  ///< 1 … 64
+
+  /// true: no thread is started; the embedder lends its own through run_once(), wait() and run().
+  /// false: the engine starts `loops` threads named quorate-0, quorate-1, …
+  bool hosted = false;
+
+  Backend backend = Backend::automatic;
+
+  /// How long an idle loop polls before it sleeps. A wake-up costs about 20 µs on virtual machines;
+  /// leave 0 where runnable threads outnumber cores.
+  std::chrono::microseconds spin{0};
+
+  /// Bytes of ring memory all streams of one loop may hold resident together. Idle streams give
+  /// theirs back. 0: 256 MiB, or four rings, whichever is more.
+  std::uint64_t ring_budget_bytes = 0;
+
+  std::string congestion_control = "cubic";  ///< "" keeps the system's; falls back to reno
+
+  std::uint32_t socket_buffer_bytes = 0;  ///< SO_SNDBUF and SO_RCVBUF; 0: the ring's size
+
+  TraceSink trace;
+
+  [[nodiscard]] Status validate() const;
+};
+
+/// What happens when a replica falls behind the ring.
+struct LagPolicy {
+  enum class Kind : std::uint8_t {
+    hold,  ///< a slow replica that a registered rule needs makes append `busy`; when it has made no
+           ///< progress for `stall_limit`, it is dropped with an event
+    drop,  ///< no replica ever makes append `busy`; who lags beyond the ring is dropped at once
+  };
+  Kind kind = Kind::hold;
+  std::chrono::milliseconds stall_limit{2000};  ///< 1 … 3,600,000
+};
+
+struct PrimaryOptions {
+  std::string directory;             ///< reserved for the durable log; must be empty in this version
+  std::string cluster = "quorate";   ///< peers of another cluster are refused; 1 … 64 bytes
+  std::string name = "a";            ///< this node; 1 … 64 bytes
+  std::string listen = "127.0.0.1:0";///< host:port; [v6]:port; port 0 picks a free one
+  std::vector<std::string> replicas; ///< the configuration: names of all replicas, at most 64
+
+  std::uint32_t streams = 1;                    ///< 1 … 65,536, spread over the loops
+  std::uint64_t ring_bytes = 4u << 20;          ///< per stream; power of two, 64 KiB … 1 GiB
+  std::uint32_t max_record_bytes = 0;           ///< largest payload; 0: ring_bytes / 4 - 8, the limit
+  std::uint32_t max_batch_bytes = 256u << 10;   ///< a frame's record bytes: 4 KiB … 256 KiB; one
+                                                ///< record may exceed it
+  /// Copies (primary included) of the protected rule: replicas expose a record to their program
+  /// once that many nodes have it. 0: a majority of the configuration.
+  std::uint32_t protected_copies = 0;
+
+  /// Rules registered on every stream at open. Others are registered when first used.
+  std::vector<Rule> rules;
+
+  /// No write may be awaited by a rule that asks for fewer copies than this (primary included).
+  std::uint32_t floor_copies = 1;
+
+  LagPolicy lag;
+  std::chrono::milliseconds heartbeat{100};      ///< 1 … 60,000
+  std::chrono::milliseconds peer_timeout{3000};  ///< silence after which a peer counts as gone;
+                                                 ///< at least 3 heartbeats
+  std::chrono::milliseconds claim_deadline{2000};///< a claim open longer makes the primary give up
+                                                 ///< its epoch, because everything behind it waits
+  std::chrono::milliseconds close_timeout{1000}; ///< how long close() waits for outstanding releases
+  std::uint32_t waiters_max = 65536;             ///< callbacks waiting at once, per loop
+
+  EngineOptions engine;  ///< ignored when opened on an existing Engine
+
+  [[nodiscard]] Status validate() const;
+};
+
+struct ReplicaOptions {
+  std::string directory;            ///< reserved for the durable log; must be empty in this version
+  std::string cluster = "quorate";
+  std::string name = "b";
+  std::string primary;              ///< host:port
+  std::uint64_t ring_bytes = 4u << 20;  ///< per stream; power of two, 512 KiB … 1 GiB
+  std::uint32_t streams_max = 65536;    ///< a primary with more streams is refused
+  std::chrono::milliseconds heartbeat{100};
+  std::chrono::milliseconds peer_timeout{3000};
+  std::chrono::milliseconds backoff_min{50};     ///< reconnect: full jitter between 0 and a bound
+  std::chrono::milliseconds backoff_max{10000};  ///< that doubles from min to max
+
+  EngineOptions engine;
+
+  [[nodiscard]] Status validate() const;
+};
+
+}  // namespace quorate

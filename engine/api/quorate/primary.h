@@ -1,0 +1,175 @@
+#pragma once
+
+// The primary handle: append records, wait for their release.
+//
+// Threads: append, claim, wait, on_released, released, watermark and status may be called from any
+// thread at any time between open and close. open, close and the destructor belong to one thread.
+// Payload: copied once before append returns, or written in place through claim().
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quorate/engine.h"
+#include "quorate/error.h"
+#include "quorate/options.h"
+#include "quorate/rule.h"
+#include "quorate/types.h"
+
+namespace quorate {
+
+namespace shard {
+class PrimaryNode;
+class PrimaryStream;
+}  // namespace shard
+
+/// Space for one record in the stream, to be written in place. publish() makes it a record; a claim
+/// destroyed unpublished becomes padding. Everything appended later waits for it, so publish soon.
+/// Must not outlive its Primary.
+class [[nodiscard]] Claim {
+ public:
+  Claim() = default;
+  Claim(Claim&& other) noexcept;
+  Claim& operator=(Claim&& other) noexcept;
+  ~Claim();
+
+  /// 8-byte aligned, as long as claimed.
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+  Ticket publish() noexcept;
+
+ private:
+  friend class Stream;
+  Claim(shard::PrimaryStream* stream, std::span<std::byte> bytes, Position begin) noexcept
+      : stream_(stream), bytes_(bytes), begin_(begin) {}
+
+  shard::PrimaryStream* stream_ = nullptr;
+  std::span<std::byte> bytes_;
+  Position begin_ = 0;
+};
+
+/// Runs once, on the loop's thread, never inside the call that registered it. Must not block and
+/// must not close the handle; it may append and register.
+using ReleaseCallback = std::function<void(const Outcome&)>;
+
+/// What one replica has reached on one stream, as the primary knows it.
+struct ReplicaStatus {
+  enum class State : std::uint8_t {
+    absent,          ///< not connected
+    streaming,       ///< receives frames as they are sealed
+    parked,          ///< beyond its lag budget: fed again once its connection drains
+    needs_full_copy, ///< the ring no longer holds what it lacks
+  };
+  std::string name;
+  State state = State::absent;
+  Position sent = 0;
+  Position received = 0;
+  Position durable = 0;
+  Position applied = 0;
+  std::uint64_t lag_bytes = 0;  ///< appended and not yet received there
+  double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet received
+                                ///< there; 0 when there is none
+};
+[[nodiscard]] std::string_view to_string(ReplicaStatus::State state) noexcept;
+
+struct StreamStatus {
+  StreamId stream = 0;
+  Epoch epoch;
+  Position appended = 0;   ///< end of the last record sealed into a frame
+  Position committed = 0;  ///< the protected rule's watermark
+  std::vector<ReplicaStatus> replicas;
+};
+
+struct PrimaryCounters {
+  std::uint64_t frames_sealed = 0;
+  std::uint64_t records_sealed = 0;
+  std::uint64_t bytes_sealed = 0;
+  std::uint64_t sends = 0;
+  std::uint64_t acknowledgements = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  ///< closed for bad bytes, wrong cluster, version, name
+  std::uint64_t replicas_dropped = 0;
+  std::uint64_t turns = 0;
+};
+
+/// One stream of a primary: a light reference, valid as long as its Primary.
+class Stream {
+ public:
+  [[nodiscard]] StreamId id() const noexcept;
+  [[nodiscard]] Epoch epoch() const noexcept;
+
+  /// Appends a copy. Errors: busy (nothing was appended), too_large, fenced, closed.
+  Result<Ticket> append(std::span<const std::byte> payload) noexcept;
+  Result<Ticket> append(std::string_view payload) noexcept;
+  /// Like append without the Result: false when busy, too large, fenced or closed. For hot loops.
+  bool try_append(std::span<const std::byte> payload, Position& end) noexcept;
+  Result<Claim> claim(std::size_t payload_bytes) noexcept;
+
+  /// Blocks until a record of that size would probably fit. False on timeout or when closed.
+  bool wait_space(std::size_t payload_bytes, std::chrono::nanoseconds timeout = kForever);
+
+  /// The registered id of a rule; registers it when it is new (blocks for one turn of the loop).
+  Result<RuleId> rule(const Rule& rule);
+
+  /// End of the prefix released under that rule. Never falls.
+  [[nodiscard]] Position watermark(RuleId rule) const noexcept;
+  [[nodiscard]] bool released(const Ticket& ticket, RuleId rule) const noexcept;
+
+  /// Blocks until released; on the thread that hosts the loop it turns the loop. Timeout: pending.
+  Result<Outcome> wait(const Ticket& ticket, RuleId rule,
+                       std::chrono::nanoseconds timeout = kForever);
+  Result<Outcome> wait(const Ticket& ticket, const Rule& rule,
+                       std::chrono::nanoseconds timeout = kForever);
+
+  /// Error busy: waiters_max callbacks are waiting; the callback will not run.
+  Status on_released(const Ticket& ticket, RuleId rule, ReleaseCallback callback);
+
+  [[nodiscard]] StreamStatus status() const;
+
+ private:
+  friend class Primary;
+  explicit Stream(shard::PrimaryStream* stream) noexcept : stream_(stream) {}
+
+  shard::PrimaryStream* stream_;
+};
+
+class Primary {
+ public:
+  static Result<Primary> open(PrimaryOptions options);
+  static Result<Primary> open(Engine& engine, PrimaryOptions options);
+  Primary(Primary&&) noexcept;
+  Primary& operator=(Primary&&) noexcept;
+  ~Primary();
+
+  [[nodiscard]] Stream stream(StreamId id = 0) noexcept;
+  [[nodiscard]] std::uint32_t stream_count() const noexcept;
+  [[nodiscard]] std::string address() const;  ///< where it listens, with the port picked
+  [[nodiscard]] Epoch epoch() const noexcept;
+  [[nodiscard]] PrimaryCounters counters() const;
+  [[nodiscard]] Engine& engine() noexcept;
+
+  // Stream 0, for programs that have one.
+  Result<Ticket> append(std::string_view payload) noexcept { return stream().append(payload); }
+  Result<Ticket> append(std::span<const std::byte> payload) noexcept {
+    return stream().append(payload);
+  }
+  Result<Outcome> wait(const Ticket& ticket, const Rule& rule,
+                       std::chrono::nanoseconds timeout = kForever) {
+    return stream(ticket.stream).wait(ticket, rule, timeout);
+  }
+
+  /// Stops taking writes, waits up to close_timeout for awaited releases, tells the replicas, and
+  /// resolves every waiter that is left to `unknown`. Nothing is called after it returned.
+  void close();
+
+ private:
+  explicit Primary(std::unique_ptr<shard::PrimaryNode> node);
+  std::unique_ptr<shard::PrimaryNode> node_;
+};
+
+}  // namespace quorate

@@ -1,0 +1,88 @@
+#pragma once
+
+// The replica handle: receive a primary's streams and apply their records in order.
+//
+// Threads: run, poll and stop_after may be used by one applying thread at a time; stop, status and
+// applied from any thread. With engine-owned loops apply runs on the caller's thread behind a
+// cursor, so that a slow apply never delays heartbeats; with hosted loops run and poll turn the loop.
+// Delivery: in order per stream, at least once over restarts, never beyond what is committed.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quorate/engine.h"
+#include "quorate/error.h"
+#include "quorate/options.h"
+#include "quorate/types.h"
+
+namespace quorate {
+
+namespace shard {
+class ReplicaNode;
+}
+
+using Apply = std::function<void(const Record&)>;
+
+struct ReplicaStreamStatus {
+  StreamId stream = 0;
+  Epoch epoch;
+  Position received = 0;
+  Position committed = 0;  ///< as far as the primary has told
+  Position applied = 0;
+};
+
+struct ReplicaReport {
+  enum class State : std::uint8_t {
+    connecting,
+    streaming,
+    needs_full_copy,  ///< final: what it holds is a prefix of an older history or has a gap behind it
+    refused,          ///< the primary refused it; `reason` says why; it goes on trying
+    stopped,
+  };
+  State state = State::connecting;
+  std::string reason;            ///< of the last refusal, goodbye or disconnect
+  bool primary_closed = false;   ///< the primary said goodbye because it closes
+  std::uint64_t connects = 0;    ///< sessions begun
+  std::uint64_t resumes = 0;     ///< sessions that went on from a position above 0
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_refused = 0;  ///< failed verification; each closed its connection
+  std::vector<ReplicaStreamStatus> streams;
+};
+[[nodiscard]] std::string_view to_string(ReplicaReport::State state) noexcept;
+
+class Replica {
+ public:
+  static Result<Replica> open(ReplicaOptions options);
+  static Result<Replica> open(Engine& engine, ReplicaOptions options);
+  Replica(Replica&&) noexcept;
+  Replica& operator=(Replica&&) noexcept;
+  ~Replica();
+
+  /// Applies records until stop(), until the primary says goodbye because it closes, or until a
+  /// full copy is needed (Errc::needs_full_copy).
+  Status run(const Apply& apply);
+
+  /// Applies at most `records_max` records that are ready, waiting up to `timeout` for the first.
+  /// Returns how many. Errors as run().
+  Result<std::size_t> poll(const Apply& apply, std::size_t records_max,
+                           std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0});
+
+  /// Makes run() return. From any thread or from within apply.
+  void stop() noexcept;
+
+  [[nodiscard]] ReplicaReport report() const;
+  [[nodiscard]] Engine& engine() noexcept;
+  void close();
+
+ private:
+  explicit Replica(std::unique_ptr<shard::ReplicaNode> node);
+  std::unique_ptr<shard::ReplicaNode> node_;
+};
+
+}  // namespace quorate

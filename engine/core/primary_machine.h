@@ -1,0 +1,137 @@
+#pragma once
+
+// The primary's side of one stream: who has what, what may be sent, what is released, which ring
+// space may be used again. Sans-I/O: events and time come in as arguments, effects go out; no clock,
+// thread, atomic, callback or heap use after construction. Owned by the stream's loop.
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/time.h"
+#include "core/frame_index.h"
+#include "core/message.h"
+#include "core/quorum.h"
+#include "quorate/options.h"
+#include "quorate/types.h"
+
+namespace quorate::core {
+
+enum class ReplicaState : std::uint8_t { absent, streaming, parked, needs_full_copy };
+
+/// One replica as this stream's primary sees it. Fields below `state` mean something only while the
+/// replica has a session, except the acknowledged positions, which stay as last known.
+struct ReplicaProgress {
+  ReplicaState state = ReplicaState::absent;
+  std::uint64_t incarnation = 0;
+  Position sent = 0;         ///< next byte to send: end of the last frame whose send was started
+  Position pin = 0;          ///< begin of what a send in flight reads; == sent when none
+  Position received = 0;
+  Position durable = 0;
+  Position applied = 0;
+  Position credit_limit = 0;
+  bool holds = true;         ///< false once dropped: it no longer makes append busy
+  Instant progress_at = 0;   ///< last time `received` rose, or holding began
+};
+
+/// What a step asks for. Reused every turn; kinds need no order among themselves.
+struct PrimaryEffects {
+  std::uint32_t rules_advanced = 0;  ///< bit r: watermark(r) rose
+  bool committed_advanced = false;
+  std::uint64_t park = 0;     ///< bit i: cancel the send of replica i and copy its unsent rest
+  std::uint64_t dropped = 0;  ///< bit i: replica i no longer holds the ring (event)
+  std::uint64_t lost = 0;     ///< bit i: the ring no longer has what replica i needs; tell it
+  void clear() { *this = PrimaryEffects{}; }
+};
+
+struct PrimaryConfig {
+  StreamId stream = 0;
+  Epoch epoch;
+  std::uint32_t replicas = 0;
+  std::uint32_t protected_copies = 1;  ///< primary included; at most replicas + 1
+  LagPolicy::Kind lag = LagPolicy::Kind::hold;
+  std::int64_t stall_limit_ns = 0;
+};
+
+class PrimaryMachine {
+ public:
+  explicit PrimaryMachine(const PrimaryConfig& config) noexcept;
+
+  // Events.
+
+  /// A rule was registered; its watermark starts at what is already released under it.
+  void on_rule(std::uint32_t index, const CompiledRule& rule, PrimaryEffects& effects) noexcept;
+
+  /// A frame was sealed: the primary has the stream up to `end` at level received.
+  void on_sealed(Position end, PrimaryEffects& effects) noexcept;
+
+  /// A replica with a new session says what it holds. `reclaimed`: begin of what the ring holds.
+  /// After `resumed` and `from_start` it is streaming from the position in the verdict. A claim is
+  /// matched by position, epoch and checksum of a frame end; a claim at 0 by nothing but position.
+  ResumeVerdict on_resume(std::uint32_t replica, const ResumeClaim& claim, const FrameIndex& frames,
+                          Position reclaimed, Instant now, PrimaryEffects& effects) noexcept;
+
+  /// False: not of this session (wrong epoch, incarnation or state), or beyond what was sent, or
+  /// contradicting itself (durable or applied above received). A lower position than known is
+  /// ignored, not an error. The driver closes the connection on `violation`.
+  enum class AckVerdict : std::uint8_t { counted, stale, violation };
+  AckVerdict on_acknowledgement(std::uint32_t replica, const Acknowledgement& ack, Instant now,
+                                PrimaryEffects& effects) noexcept;
+
+  void on_send_started(std::uint32_t replica, Position end) noexcept;
+  /// The send in flight ended and its bytes are not needed any more (sent, or copied when parked).
+  void on_send_finished(std::uint32_t replica) noexcept;
+  /// The send in flight was cut: everything behind `sent` will be sent again.
+  void on_send_cut(std::uint32_t replica, Position sent) noexcept;
+  /// A parked replica's connection has drained: it streams again if the ring still has its next
+  /// byte, else it is lost.
+  void on_drained(std::uint32_t replica, Position reclaimed, PrimaryEffects& effects) noexcept;
+  void on_detached(std::uint32_t replica) noexcept;
+
+  /// Asks to use ring space below `wanted` again; returns how far that is allowed now (may be less
+  /// or more than before, never more than `wanted`, not necessarily a frame end: the driver rounds down).
+  /// Effects: parks sends that stand in the way of replicas that do not hold; under `hold`, drops
+  /// who has made no progress for the stall limit; marks those lost whose next byte goes away.
+  Position reclaim(Position wanted, Instant now, PrimaryEffects& effects) noexcept;
+
+  // Questions.
+
+  [[nodiscard]] Position sealed() const noexcept { return sealed_; }
+  [[nodiscard]] Position committed() const noexcept { return committed_; }
+  [[nodiscard]] Position watermark(std::uint32_t rule) const noexcept { return watermarks_[rule]; }
+  [[nodiscard]] const ReplicaProgress& replica(std::uint32_t i) const noexcept { return replicas_[i]; }
+  [[nodiscard]] std::uint32_t replica_count() const noexcept { return config_.replicas; }
+  [[nodiscard]] const Epoch& epoch() const noexcept { return config_.epoch; }
+  [[nodiscard]] StreamId stream() const noexcept { return config_.stream; }
+
+  /// The range that may be sent to a replica now: from its `sent` to the smaller of what is sealed
+  /// and its credit (a frame may start below the credit only if it also ends there: the driver
+  /// checks ends). Empty while it is not streaming or a send is in flight.
+  struct Range { Position begin = 0; Position end = 0; [[nodiscard]] bool empty() const { return begin >= end; } };
+  [[nodiscard]] Range sendable(std::uint32_t replica) const noexcept;
+
+  /// When reclaim() must be asked again because a stall limit ends; kNever when nobody stalls.
+  [[nodiscard]] Instant next_deadline() const noexcept { return deadline_; }
+
+ private:
+  using Levels = std::array<Position, kReplicasMax>;
+  void recompute(PrimaryEffects& effects) noexcept;
+  [[nodiscard]] Levels positions(Level level) const noexcept;
+  [[nodiscard]] Position hold_floor(std::uint64_t* holders) const noexcept;
+  void drop_stalled(Position wanted, std::uint64_t holders, Instant now,
+                    PrimaryEffects& effects) noexcept;
+  void lose_passed(Position reclaimed, PrimaryEffects& effects) noexcept;
+
+  PrimaryConfig config_;
+  std::array<ReplicaProgress, kReplicasMax> replicas_{};
+  CompiledRule protected_;
+  std::array<CompiledRule, kRulesMax> rules_{};
+  std::array<Position, kRulesMax> watermarks_{};  ///< Invariant: never falls.
+  std::uint32_t rule_count_ = 0;
+  Position sealed_ = 0;
+  Position committed_ = 0;
+  Instant deadline_ = kNever;
+  Instant stalled_since_ = kNever;  ///< when reclaim() first fell short because somebody holds
+};
+
+}  // namespace quorate::core

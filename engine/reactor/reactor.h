@@ -1,0 +1,137 @@
+#pragma once
+
+// The seam to the operating system: a completion interface with interchangeable backends (io_uring,
+// epoll, simulated). Callers start operations and are told later, in reap(), how each one ended.
+//
+// What a caller must be ready for, on every backend: short sends and receives, completions in any
+// order and any later reap(), a cancelled operation that still succeeded, failure of anything.
+// What every backend promises:
+//  - an operation completes exactly once, in reap(), never inside the call that started it;
+//  - its buffers, iovecs and the Operation itself are used until then, and not afterwards;
+//  - a completion function may start, cancel and close anything, also the operation it is called for;
+//  - at most one send and one receive are in flight per socket (callers keep this).
+// Threads: everything belongs to the thread that first called wait(), except wake().
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "quorate/error.h"
+#include "quorate/options.h"
+
+namespace quorate::reactor {
+
+struct Socket {
+  int id = -1;
+  [[nodiscard]] bool valid() const { return id >= 0; }
+  friend constexpr bool operator==(Socket, Socket) = default;
+};
+
+/// An endpoint as the operating system takes it.
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+
+/// Reads "host:port" and "[v6]:port"; resolves names (blocking, so not on the data path).
+Result<Address> parse_address(std::string_view text);
+std::string to_string(const Address& address);
+
+/// One operation in flight. Owned by the caller, which must not move or destroy it until complete
+/// has been called. `owner` is the caller's; everything under "backend" is the reactor's.
+struct Operation {
+  /// `result`: bytes moved (0 from receive = the peer ended its stream), a new socket id for accept
+  /// and connect, or a negated errno.
+  using Complete = void (*)(Operation& operation, std::int32_t result);
+
+  Complete complete = nullptr;
+  void* owner = nullptr;
+
+  [[nodiscard]] bool in_flight() const { return state != State::idle; }
+
+  // backend
+  enum class Kind : std::uint8_t { accept, connect, receive, send };
+  enum class State : std::uint8_t { idle, queued, started, done };
+  static constexpr std::size_t kVectorsMax = 128;  ///< iovecs of one send or receive
+
+  Kind kind = Kind::accept;
+  State state = State::idle;
+  bool cancel_requested = false;
+  std::int32_t result = 0;
+  Socket socket;
+  msghdr message{};
+  Address address;
+  Operation* next = nullptr;
+};
+
+struct SocketOptions {
+  std::string congestion_control = "cubic";  ///< "" keeps the system's
+  std::uint32_t buffer_bytes = 0;            ///< SO_SNDBUF and SO_RCVBUF; 0 keeps the system's
+};
+
+class Reactor {
+ public:
+  Reactor() = default;
+  virtual ~Reactor() = default;
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+  /// Monotonic; read from the operating system at each call, so call it once a turn.
+  [[nodiscard]] virtual Instant now() const noexcept = 0;
+
+  /// Applied to sockets that listen, accept or connect from now on. TCP_NODELAY is always set.
+  virtual void set_socket_options(SocketOptions options) = 0;
+
+  virtual Result<Socket> listen(const Address& address, int backlog) = 0;
+  virtual Result<Address> local_address(Socket socket) const = 0;
+
+  virtual void accept(Operation& operation, Socket listener) = 0;
+  virtual void connect(Operation& operation, const Address& address) = 0;
+
+  /// Fills the buffers in order with what is there, at least one byte.
+  virtual void receive(Operation& operation, Socket socket, std::span<const iovec> buffers) = 0;
+
+  /// Sends at least one byte; tries to send all (may complete short after cancel or error).
+  virtual void send(Operation& operation, Socket socket, std::span<const iovec> buffers) = 0;
+
+  /// Asks an operation to end. It completes as usual: with -ECANCELED, or with what it had done.
+  virtual void cancel(Operation& operation) = 0;
+
+  /// Ends both directions, so that operations in flight on the socket complete soon.
+  virtual void shutdown(Socket socket) noexcept = 0;
+  /// Only when no operation is in flight on it.
+  virtual void close(Socket socket) noexcept = 0;
+
+  /// Starts everything queued, then waits until something has completed, wake() was called or
+  /// `deadline` has passed (in the past: does not wait). Completions are kept for reap().
+  virtual void wait(Instant deadline) = 0;
+
+  /// Calls complete for everything that wait() collected. Returns how many.
+  virtual std::size_t reap() = 0;
+
+  /// Ends the current or the next wait(). From any thread.
+  virtual void wake() noexcept = 0;
+
+  /// Readable when wait() has something to collect; for an embedder's own poll loop.
+  [[nodiscard]] virtual int event_fd() noexcept = 0;
+
+  /// System calls made so far, for measuring.
+  [[nodiscard]] virtual std::uint64_t system_calls() const noexcept = 0;
+};
+
+/// Makes the backend asked for. `automatic` tries io_uring and falls back to epoll; `why` receives
+/// one line that says which was taken and, after a fallback, what the kernel answered. A backend
+/// that was asked for by name and cannot be had is an error. May be called on another thread than
+/// the one that will call wait().
+Result<std::unique_ptr<Reactor>> make_reactor(Backend backend, std::string& why);
+
+}  // namespace quorate::reactor

@@ -1,0 +1,43 @@
+#include "shard/shard_group.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace quorate::shard {
+
+Result<std::unique_ptr<ShardGroup>> ShardGroup::create(const EngineOptions& options) {
+  if (auto valid = options.validate(); !valid) return valid.error();
+  std::unique_ptr<ShardGroup> group(new ShardGroup(options));
+  for (std::uint32_t index = 0; index < options.loops; ++index) {
+    std::string why;
+    auto reactor = reactor::make_reactor(options.backend, why);
+    if (!reactor) return reactor.error();
+    if (index == 0 && options.trace) options.trace(TraceLevel::info, "reactor: " + why);
+    group->shards_.push_back(
+        std::make_unique<Shard>(index, group->options_, std::move(reactor).value()));
+  }
+  if (!options.hosted) group->start_threads();
+  return group;
+}
+
+void ShardGroup::start_threads() {
+  for (auto& shard : shards_) {
+    threads_.emplace_back([this, loop = shard.get()] {
+      pthread_setname_np(pthread_self(), ("quorate-" + std::to_string(loop->index())).c_str());
+      loop->bind_here();
+      while (!stopping_.load(std::memory_order_acquire)) loop->turn(kNever);
+    });
+  }
+}
+
+ShardGroup::~ShardGroup() {
+  stopping_.store(true, std::memory_order_release);
+  for (auto& shard : shards_) {
+    // A task ends the wait even when the loop is about to sleep.
+    while (!threads_.empty() && !shard->post([] {})) std::this_thread::yield();
+  }
+  for (auto& thread : threads_) thread.join();
+}
+
+}  // namespace quorate::shard

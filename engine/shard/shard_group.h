@@ -1,0 +1,39 @@
+#pragma once
+
+// The loops of one engine: makes their reactors, starts and stops engine-owned threads.
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "quorate/error.h"
+#include "quorate/options.h"
+#include "shard/shard.h"
+
+namespace quorate::shard {
+
+class ShardGroup {
+ public:
+  static Result<std::unique_ptr<ShardGroup>> create(const EngineOptions& options);
+  ~ShardGroup();
+
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(shards_.size());
+  }
+  [[nodiscard]] Shard& at(std::uint32_t index) noexcept { return *shards_[index]; }
+  [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
+  [[nodiscard]] bool hosted() const noexcept { return options_.hosted; }
+
+ private:
+  explicit ShardGroup(const EngineOptions& options) : options_(options) {}
+  void start_threads();
+
+  const EngineOptions options_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace quorate::shard
