@@ -58,12 +58,11 @@ struct Operation {
 
   // backend
   enum class Kind : std::uint8_t { accept, connect, receive, send };
-  enum class State : std::uint8_t { idle, queued, started, done };
+  enum class State : std::uint8_t { idle, started, done };
   static constexpr std::size_t kVectorsMax = 128;  ///< iovecs of one send or receive
 
   Kind kind = Kind::accept;
   State state = State::idle;
-  bool cancel_requested = false;
   std::int32_t result = 0;
   Socket socket;
   msghdr message{};
@@ -110,10 +109,17 @@ class Reactor {
   virtual void shutdown(Socket socket) noexcept = 0;
   /// Only when no operation is in flight on it.
   virtual void close(Socket socket) noexcept = 0;
+  /// Forgets a socket without closing it, so that another reactor of the same backend can adopt()
+  /// it. Only when no operation is in flight on it.
+  virtual void release(Socket socket) noexcept = 0;
+  virtual void adopt(Socket socket) noexcept = 0;
 
   /// Starts everything queued, then waits until something has completed, wake() was called or
   /// `deadline` has passed (in the past: does not wait). Completions are kept for reap().
   virtual void wait(Instant deadline) = 0;
+
+  /// True when wait() has collected something that reap() has not delivered.
+  [[nodiscard]] virtual bool ready() const noexcept = 0;
 
   /// Calls complete for everything that wait() collected. Returns how many.
   virtual std::size_t reap() = 0;

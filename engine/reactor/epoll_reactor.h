@@ -1,0 +1,73 @@
+#pragma once
+
+// The reactor on epoll: readiness turned into completions. Edge-triggered, each socket registered
+// once; an operation is tried when readiness is known or unknown, never when the kernel is known to
+// have nothing for it.
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "reactor/completion_queue.h"
+#include "reactor/reactor.h"
+
+namespace quorate::reactor {
+
+class EpollReactor final : public Reactor {
+ public:
+  static std::unique_ptr<EpollReactor> create(int& error);
+  ~EpollReactor() override;
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
+  [[nodiscard]] Instant now() const noexcept override;
+  void set_socket_options(SocketOptions options) override { options_ = std::move(options); }
+  Result<Socket> listen(const Address& address, int backlog) override;
+  Result<Address> local_address(Socket socket) const override;
+  void accept(Operation& operation, Socket listener) override;
+  void connect(Operation& operation, const Address& address) override;
+  void receive(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
+  void send(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
+  void cancel(Operation& operation) override;
+  void shutdown(Socket socket) noexcept override;
+  void close(Socket socket) noexcept override;
+  void release(Socket socket) noexcept override;
+  void adopt(Socket socket) noexcept override;
+  void wait(Instant deadline) override;
+  [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
+  std::size_t reap() override { return completed_.deliver(); }
+  void wake() noexcept override;
+  [[nodiscard]] int event_fd() noexcept override { return epoll_fd_; }
+  [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
+
+ private:
+  /// What is known of one socket. Indexed by descriptor.
+  struct Watch {
+    Operation* in = nullptr;   ///< receive or accept
+    Operation* out = nullptr;  ///< send or connect
+    bool readable = true;      ///< false: drained, an edge will tell
+    bool writable = true;
+    bool ended = false;        ///< the peer closed or failed: reading never blocks again
+  };
+
+  EpollReactor() = default;
+  void watch(int fd);
+  void begin(Operation& operation, Operation::Kind kind, Socket socket,
+             std::span<const iovec> buffers);
+  void attempt(int fd);
+  void attempt_in(Watch& watch);
+  void attempt_out(Watch& watch);
+  void attempt_send(Watch& watch);
+  void drain_wake();
+  int poll(Instant deadline);
+
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  SocketOptions options_;
+  std::vector<Watch> watches_;
+  std::vector<int> started_;  ///< descriptors with operations not tried yet
+  CompletionQueue completed_;
+  std::atomic<bool> wake_pending_{false};
+  std::uint64_t system_calls_ = 0;
+};
+
+}  // namespace quorate::reactor

@@ -1,0 +1,45 @@
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "reactor/epoll_reactor.h"
+#include "reactor/reactor.h"
+#include "reactor/uring_reactor.h"
+
+namespace quorate::reactor {
+
+namespace {
+
+std::string explain(int error) {
+  std::string text = std::string(std::strerror(error));
+  if (error == EPERM) text += ": kernel.io_uring_disabled or a seccomp profile";
+  if (error == ENOSYS) text += ": not built into this kernel, or a seccomp profile";
+  if (error == ENOMEM) text += ": RLIMIT_MEMLOCK";
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reactor>> make_reactor(Backend backend, std::string& why) {
+  if (backend != Backend::epoll) {
+    int error = 0;
+    if (auto reactor = UringReactor::create(error)) {
+      why = "io_uring";
+      return std::unique_ptr<Reactor>(std::move(reactor));
+    }
+    if (backend == Backend::io_uring) {
+      return Error(Errc::unsupported,
+                   "backend: io_uring cannot be had here (" + explain(error) + "); use epoll",
+                   error);
+    }
+    why = "epoll, because io_uring cannot be had here (" + explain(error) + ")";
+  } else {
+    why = "epoll, as asked";
+  }
+  int error = 0;
+  auto reactor = EpollReactor::create(error);
+  if (!reactor) return Error(Errc::io, std::string("epoll: ") + std::strerror(error), error);
+  return std::unique_ptr<Reactor>(std::move(reactor));
+}
+
+}  // namespace quorate::reactor

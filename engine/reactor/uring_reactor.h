@@ -1,0 +1,67 @@
+#pragma once
+
+// The reactor on io_uring: one system call a turn submits everything and waits. The ring is made
+// disabled and enabled by the first wait(), which binds it to that thread (SINGLE_ISSUER).
+
+#include <liburing.h>
+
+#include <atomic>
+#include <memory>
+
+#include "reactor/completion_queue.h"
+#include "reactor/reactor.h"
+
+namespace quorate::reactor {
+
+class UringReactor final : public Reactor {
+ public:
+  /// Null when the kernel refuses; `error` is the errno.
+  static std::unique_ptr<UringReactor> create(int& error);
+  ~UringReactor() override;
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "io_uring"; }
+  [[nodiscard]] Instant now() const noexcept override;
+  void set_socket_options(SocketOptions options) override { options_ = std::move(options); }
+  Result<Socket> listen(const Address& address, int backlog) override;
+  Result<Address> local_address(Socket socket) const override;
+  void accept(Operation& operation, Socket listener) override;
+  void connect(Operation& operation, const Address& address) override;
+  void receive(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
+  void send(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
+  void cancel(Operation& operation) override;
+  void shutdown(Socket socket) noexcept override;
+  void close(Socket socket) noexcept override;
+  void release(Socket) noexcept override {}
+  void adopt(Socket) noexcept override {}
+  void wait(Instant deadline) override;
+  [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
+  std::size_t reap() override { return completed_.deliver(); }
+  void wake() noexcept override;
+  [[nodiscard]] int event_fd() noexcept override;
+  [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
+
+ private:
+  UringReactor() = default;
+  bool set_up(int& error);
+  io_uring_sqe* next_sqe();
+  void begin(Operation& operation, Operation::Kind kind, Socket socket);
+  void arm_wake();
+  void enable();
+  void collect();
+  void on_completion(const io_uring_cqe& cqe);
+  void finish(Operation& operation, std::int32_t result);
+
+  io_uring ring_{};
+  bool ring_made_ = false;
+  bool enabled_ = false;
+  SocketOptions options_;
+  CompletionQueue completed_;
+  int wake_fd_ = -1;
+  int event_fd_ = -1;
+  std::uint64_t wake_value_ = 0;
+  bool wake_armed_ = false;
+  std::atomic<bool> wake_pending_{false};
+  std::uint64_t system_calls_ = 0;
+};
+
+}  // namespace quorate::reactor
