@@ -22,6 +22,7 @@
 #include "core/message.h"
 #include "reactor/reactor.h"
 #include "transport/byte_channel.h"
+#include "wire/batch.h"
 #include "wire/frame.h"
 
 namespace quorate::transport {

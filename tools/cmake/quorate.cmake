@@ -18,7 +18,7 @@ endif()
 function(quorate_target_defaults target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-    -Wnull-dereference -Wconversion -Wno-sign-conversion
+    -Wconversion -Wno-sign-conversion
     -fno-omit-frame-pointer $<$<BOOL:${QUORATE_WERROR}>:-Werror>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   if(QUORATE_SANITIZE)

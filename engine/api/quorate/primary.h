@@ -20,6 +20,7 @@
 #include "quorate/error.h"
 #include "quorate/options.h"
 #include "quorate/rule.h"
+#include "quorate/status.h"
 #include "quorate/types.h"
 
 namespace quorate {
@@ -56,34 +57,6 @@ class [[nodiscard]] Claim {
 /// Runs once, on the loop's thread, never inside the call that registered it. Must not block and
 /// must not close the handle; it may append and register.
 using ReleaseCallback = std::function<void(const Outcome&)>;
-
-/// What one replica has reached on one stream, as the primary knows it.
-struct ReplicaStatus {
-  enum class State : std::uint8_t {
-    absent,          ///< not connected
-    streaming,       ///< receives frames as they are sealed
-    parked,          ///< beyond its lag budget: fed again once its connection drains
-    needs_full_copy, ///< the ring no longer holds what it lacks
-  };
-  std::string name;
-  State state = State::absent;
-  Position sent = 0;
-  Position received = 0;
-  Position durable = 0;
-  Position applied = 0;
-  std::uint64_t lag_bytes = 0;  ///< appended and not yet received there
-  double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet received
-                                ///< there; 0 when there is none
-};
-[[nodiscard]] std::string_view to_string(ReplicaStatus::State state) noexcept;
-
-struct StreamStatus {
-  StreamId stream = 0;
-  Epoch epoch;
-  Position appended = 0;   ///< end of the last record sealed into a frame
-  Position committed = 0;  ///< the protected rule's watermark
-  std::vector<ReplicaStatus> replicas;
-};
 
 struct PrimaryCounters {
   std::uint64_t frames_sealed = 0;

@@ -1,0 +1,64 @@
+#pragma once
+
+// How far each replica has got, as the primary knows it: plain values, from Stream::status() inside
+// the primary's process and from query_status() outside it.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quorate/error.h"
+#include "quorate/types.h"
+
+namespace quorate {
+
+/// What one replica has reached on one stream, as the primary knows it.
+struct ReplicaStatus {
+  enum class State : std::uint8_t {
+    absent,          ///< not connected
+    streaming,       ///< receives frames as they are sealed
+    parked,          ///< beyond its lag budget: fed again once its connection drains
+    needs_full_copy, ///< the ring no longer holds what it lacks
+  };
+  std::string name;
+  State state = State::absent;
+  Position sent = 0;
+  Position received = 0;
+  Position durable = 0;
+  Position applied = 0;
+  std::uint64_t lag_bytes = 0;  ///< appended and not yet received there
+  double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet received
+                                ///< there; 0 when there is none
+};
+[[nodiscard]] std::string_view to_string(ReplicaStatus::State state) noexcept;
+
+struct StreamStatus {
+  StreamId stream = 0;
+  Epoch epoch;
+  Position appended = 0;   ///< end of the last record sealed into a frame
+  Position committed = 0;  ///< the protected rule's watermark
+  std::vector<ReplicaStatus> replicas;
+};
+
+/// What a running primary answers about itself.
+struct NodeStatus {
+  std::string node;
+  std::uint32_t streams_total = 0;
+  std::vector<StreamStatus> streams;  ///< as many as asked for, in order
+};
+
+struct StatusQuery {
+  std::string address;              ///< host:port of a primary
+  std::string cluster = "quorate";
+  StreamId first = 0;
+  std::uint32_t count = 256;        ///< streams wanted; 1 … 65,536
+  std::chrono::milliseconds timeout{3000};  ///< for all of it; 1 … 3,600,000
+};
+
+/// Asks a primary over the network; blocks the calling thread. Errors: invalid_option, unreachable,
+/// timed_out, incompatible (wrong cluster or version), corrupt.
+Result<NodeStatus> query_status(const StatusQuery& query);
+
+}  // namespace quorate

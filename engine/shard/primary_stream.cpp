@@ -1,0 +1,250 @@
+#include "shard/primary_stream.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+#include "wire/batch.h"
+#include "wire/crc32c.h"
+
+namespace quorate::shard {
+
+namespace {
+
+/// Free space the loop keeps in front of the writers: what is older stays for replicas to resume.
+constexpr std::uint64_t kFreeShare = 2;  // 1 / 2 of the ring
+
+std::span<core::FrameEntry> entries_in(std::span<std::byte> memory, std::uint32_t slots) {
+  auto* first = reinterpret_cast<core::FrameEntry*>(memory.data() +
+                                                    slots * PrimaryStream::kPrologueStride);
+  return {first, slots};
+}
+
+}  // namespace
+
+std::uint32_t PrimaryStream::frame_slots_for(std::uint64_t ring_bytes) noexcept {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(std::bit_floor(ring_bytes / 4096), 64, 4096));
+}
+
+std::size_t PrimaryStream::frame_memory_bytes(std::uint32_t frame_slots) noexcept {
+  constexpr std::size_t kPage = 4096;
+  const std::size_t bytes = frame_slots * (kPrologueStride + sizeof(core::FrameEntry));
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
+PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingArena& arena,
+                             std::uint32_t slice, const PrimaryStreamConfig& config,
+                             std::span<std::byte> ring, std::span<std::byte> frame_memory)
+    : driver_(driver),
+      shard_(shard),
+      arena_(arena),
+      slice_(slice),
+      config_(config),
+      rules_(std::make_unique<RuleSlot[]>(kRulesMax)),
+      counters_(std::make_unique<ReplicaCounters[]>(std::max(config.machine.replicas, 1u))),
+      machine_(config.machine),
+      frames_(entries_in(frame_memory, config.frame_slots)),
+      frame_memory_(frame_memory),
+      prologues_(frame_memory.data()) {
+  ring_.attach(ring.data(), config.ring_bytes, config.max_record_bytes);
+}
+
+base::TailRing::Space PrimaryStream::open_and_claim(std::uint64_t payload_bytes) noexcept {
+  // The budget first: an open ring may be written at once.
+  if (!arena_.acquire()) return {nullptr, 0, 0, base::TailRing::Refusal::parked};
+  if (!ring_.unpark()) arena_.release();
+  return ring_.claim(payload_bytes);
+}
+
+Error PrimaryStream::refusal_error(base::TailRing::Refusal refusal,
+                                   std::uint64_t payload_bytes) const {
+  using Refusal = base::TailRing::Refusal;
+  switch (refusal) {
+    case Refusal::too_large:
+      return Error(Errc::too_large, "record: found " + std::to_string(payload_bytes) +
+                                        " bytes, allowed 0…" +
+                                        std::to_string(config_.max_record_bytes));
+    case Refusal::closed:
+      if (state() == StreamState::fenced) return Error(Errc::fenced, "this epoch was given up");
+      return Error(Errc::closed, "the primary is closed");
+    case Refusal::parked: return Error(Errc::busy, "ring_budget_bytes is used up by other streams");
+    case Refusal::full:
+    case Refusal::none: break;
+  }
+  return Error(Errc::busy, "the ring is full");
+}
+
+std::uint32_t PrimaryStream::copies_at(Position position, Level level) const noexcept {
+  std::uint32_t copies = 1;
+  for (std::uint32_t i = 0; i < config_.machine.replicas; ++i) {
+    const ReplicaCounters& replica = counters_[i];
+    const auto& counter = level == Level::received  ? replica.received
+                          : level == Level::durable ? replica.durable
+                                                    : replica.applied;
+    if (counter.load(std::memory_order_acquire) >= position) ++copies;
+  }
+  return copies;
+}
+
+StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant now) const {
+  StreamStatus status;
+  status.stream = id();
+  status.epoch = epoch();
+  status.appended = sealed_.load(std::memory_order_acquire);
+  status.committed = committed_.load(std::memory_order_acquire);
+  for (std::uint32_t i = 0; i < config_.machine.replicas; ++i) {
+    const ReplicaCounters& replica = counters_[i];
+    ReplicaStatus one;
+    one.name = names[i];
+    one.state = replica.state.load(std::memory_order_acquire);
+    one.sent = replica.sent.load(std::memory_order_acquire);
+    one.received = replica.received.load(std::memory_order_acquire);
+    one.durable = replica.durable.load(std::memory_order_acquire);
+    one.applied = replica.applied.load(std::memory_order_acquire);
+    one.lag_bytes = status.appended - std::min(status.appended, one.received);
+    const Instant since = replica.lag_since.load(std::memory_order_acquire);
+    if (one.lag_bytes > 0) one.lag_seconds = static_cast<double>(now - since) / 1e9;
+    status.replicas.push_back(std::move(one));
+  }
+  return status;
+}
+
+Result<RuleId> PrimaryStream::register_rule(const Rule& rule, std::span<const std::string> names,
+                                            std::uint32_t floor_copies) {
+  const std::uint32_t count = rule_count();
+  auto compiled = core::compile_rule(rule, names, floor_copies);
+  if (!compiled) return compiled.error();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (rules_[i].compiled == compiled.value()) return RuleId{static_cast<std::uint8_t>(i)};
+  }
+  if (count == kRulesMax) {
+    return Error(Errc::invalid_option, "rules: this stream has " + std::to_string(kRulesMax) +
+                                           " already, the most that is allowed");
+  }
+  rules_[count].rule = rule;
+  rules_[count].compiled = compiled.value();
+  machine_.on_rule(count, compiled.value(), effects);
+  rules_[count].watermark.store(machine_.watermark(count), std::memory_order_release);
+  applied_awaited_ = applied_awaited_ || compiled.value().level == Level::applied;
+  rule_count_.store(count + 1, std::memory_order_release);
+  return RuleId{static_cast<std::uint8_t>(count)};
+}
+
+bool PrimaryStream::seal(std::uint32_t frames_max, Instant now) {
+  bool sealed = false;
+  for (std::uint32_t i = 0; i < frames_max && !frames_.full(); ++i) {
+    const auto walk = ring_.walk(machine_.sealed(), config_.max_batch_bytes);
+    if (walk.records == 0) break;
+    seal_frame(walk, now);
+    sealed = true;
+  }
+  return sealed;
+}
+
+void PrimaryStream::seal_frame(const base::TailRing::Walk& walk, Instant now) {
+  const std::uint32_t slot = next_prologue_++ & (config_.frame_slots - 1);
+  std::byte* prologue = prologues_ + slot * kPrologueStride;
+  const Position begin = machine_.sealed();
+  const std::span<std::byte, wire::kBatchPrefixBytes> prefix(prologue + wire::kFrameHeaderBytes,
+                                                             wire::kBatchPrefixBytes);
+  wire::write_batch_prefix(prefix, walk.records, static_cast<std::uint64_t>(now), walk.end - begin);
+  wire::FrameHeader header;
+  header.body_bytes = static_cast<std::uint32_t>(wire::kBatchPrefixBytes + (walk.end - begin));
+  header.stream = id();
+  header.record_count = walk.records;
+  header.epoch_number = epoch().number;
+  header.epoch_incarnation = epoch().incarnation;
+  header.begin = begin;
+  header.end = walk.end;
+  header.previous_epoch_number = last_epoch_.number;
+  header.previous_epoch_incarnation = last_epoch_.incarnation;
+  header.previous_checksum = last_checksum_;
+  header.body_crc = wire::crc32c({ring_.at(begin), walk.end - begin}, wire::crc32c(prefix));
+  last_checksum_ = wire::encode_frame_header(
+      header, std::span<std::byte, wire::kFrameHeaderBytes>(prologue, wire::kFrameHeaderBytes));
+  last_epoch_ = epoch();
+  frames_.push({begin, walk.end, epoch(), last_checksum_, slot});
+  machine_.on_sealed(walk.end, effects);
+  records_sealed += walk.records;
+}
+
+void PrimaryStream::reclaim(Instant now) {
+  const Position claimed = ring_.claimed();
+  const std::uint64_t ring = ring_.size();
+  Position wanted = claimed + ring / kFreeShare > ring ? claimed + ring / kFreeShare - ring : 0;
+  if (frames_.size() > config_.frame_slots / 4 * 3) {
+    wanted = std::max(wanted, frames_.at(config_.frame_slots / 4).end);
+  }
+  if (wanted <= reclaimed_) return;
+  const Position allowed = machine_.reclaim(wanted, now, effects);
+  const Position until = frames_.end_at_or_before(allowed, reclaimed_);
+  if (until <= reclaimed_) return;
+  ring_.give_back(reclaimed_, until);
+  reclaimed_ = until;
+  frames_.pop_until(until);
+  space_waiters_.on_advanced(ring_.limit());
+}
+
+std::int64_t PrimaryStream::sealed_at(Position position) const noexcept {
+  const auto* frame = frames_.begins_at(position, nullptr);
+  if (frame == nullptr && !frames_.empty()) frame = &frames_.front();
+  if (frame == nullptr) return shard_.now();
+  const auto view = wire::view_batch_prefix(
+      std::span<const std::byte, wire::kBatchPrefixBytes>(
+          prologue(*frame).data() + wire::kFrameHeaderBytes, wire::kBatchPrefixBytes),
+      frame->end - frame->begin);
+  return static_cast<std::int64_t>(view.sealed_at_ns);
+}
+
+void PrimaryStream::publish_effects() {
+  sealed_.store(machine_.sealed(), std::memory_order_release);
+  committed_.store(machine_.committed(), std::memory_order_release);
+  for (std::uint32_t left = effects.rules_advanced; left != 0; left &= left - 1) {
+    const auto r = static_cast<std::uint32_t>(std::countr_zero(left));
+    rules_[r].watermark.store(machine_.watermark(r), std::memory_order_release);
+    rules_[r].waiters.on_advanced(machine_.watermark(r));
+  }
+}
+
+void PrimaryStream::publish_replica(std::uint32_t index, Instant now) noexcept {
+  const core::ReplicaProgress& replica = machine_.replica(index);
+  ReplicaCounters& counters = counters_[index];
+  counters.sent.store(replica.sent, std::memory_order_release);
+  counters.received.store(replica.received, std::memory_order_release);
+  counters.durable.store(replica.durable, std::memory_order_release);
+  counters.applied.store(replica.applied, std::memory_order_release);
+  counters.state.store(static_cast<ReplicaStatus::State>(replica.state), std::memory_order_release);
+  counters.lag_since.store(replica.received < machine_.sealed() ? sealed_at(replica.received) : now,
+                           std::memory_order_release);
+}
+
+bool PrimaryStream::park_if_idle() {
+  const Position end = machine_.sealed();
+  if (end == 0 || ring_.claimed() != end) return false;
+  for (std::uint32_t i = 0; i < machine_.replica_count(); ++i) {
+    const core::ReplicaProgress& replica = machine_.replica(i);
+    if (replica.pin != replica.sent) return false;
+    // Whoever may still want these bytes keeps them resident.
+    if (replica.holds && replica.received < end) return false;
+  }
+  if (!ring_.park(end)) return false;
+  frames_.pop_until(end);
+  reclaimed_ = end;
+  arena_.give_back(slice_);
+  madvise(frame_memory_.data(), frame_memory_.size(), MADV_DONTNEED);
+  ring_.reset_limit(end);
+  return true;
+}
+
+void PrimaryStream::end(StreamState state) {
+  state_.store(state, std::memory_order_release);
+  ring_.close();
+  ended_.store(true, std::memory_order_release);
+  for (std::uint32_t r = 0; r < rule_count(); ++r) rules_[r].waiters.wake_all();
+  space_waiters_.wake_all();
+}
+
+}  // namespace quorate::shard

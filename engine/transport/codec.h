@@ -1,0 +1,66 @@
+#pragma once
+
+// Core messages to and from the wire schema: the one file that knows both. Decoding verifies first
+// and answers false on anything that does not hold. Encoders reuse their memory, so that what flows
+// while streaming does not allocate once warm. Used on one loop.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/message.h"
+#include "quorate/status.h"
+#include "wire/frame.h"
+
+namespace quorate::transport {
+
+inline constexpr std::size_t kEntriesPerMessage = 1000;
+
+std::vector<std::byte> encode_goodbye(core::GoodbyeReason reason, const std::string& text);
+
+class Encoder {
+ public:
+  Encoder();
+  ~Encoder();
+
+  // Each result is valid until the next call.
+  std::span<const std::byte> hello(const core::Hello& hello);
+  std::span<const std::byte> welcome(const core::Welcome& welcome);
+  std::span<const std::byte> resume(std::span<const core::ResumeClaim> claims);
+  std::span<const std::byte> resume_reply(std::span<const core::ResumeVerdict> verdicts);
+  std::span<const std::byte> acknowledgements(std::span<const core::Acknowledgement> acks);
+  std::span<const std::byte> heartbeat(std::int64_t sent_at_ns,
+                                       std::span<const core::Commit> commits,
+                                       bool applied_awaited);
+  std::span<const std::byte> status_request(std::uint32_t begin, std::uint32_t count);
+  std::span<const std::byte> status(const std::string& node, std::uint32_t streams_total,
+                                    std::span<const StreamStatus> streams);
+
+ private:
+  std::span<const std::byte> finish();
+
+  struct Builder;
+  std::unique_ptr<Builder> builder_;
+  std::vector<std::byte> bytes_;
+};
+
+bool decode_hello(std::span<const std::byte> body, core::Hello& out);
+bool decode_welcome(std::span<const std::byte> body, core::Welcome& out);
+bool decode_resume(std::span<const std::byte> body, std::vector<core::ResumeClaim>& out);
+bool decode_resume_reply(std::span<const std::byte> body, std::vector<core::ResumeVerdict>& out);
+bool decode_acknowledgements(std::span<const std::byte> body,
+                             std::vector<core::Acknowledgement>& out);
+bool decode_heartbeat(std::span<const std::byte> body, std::vector<core::Commit>& out,
+                      bool& applied_awaited);
+bool decode_status_request(std::span<const std::byte> body, std::uint32_t& begin,
+                           std::uint32_t& count);
+bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total,
+                   std::vector<StreamStatus>& out);
+bool decode_goodbye(std::span<const std::byte> body, core::Goodbye& out);
+
+core::FrameInfo frame_info(const wire::FrameHeader& header);
+
+}  // namespace quorate::transport
