@@ -10,8 +10,8 @@ namespace quorate::wire {
 
 namespace {
 
-/// A Batch with an empty last vector, and where its changing scalars stand. Built by the FlatBuffers
-/// builder itself, so the layout is the library's and not ours.
+/// A Batch with an empty last vector, and where its changing scalars stand. Built by the
+/// FlatBuffers builder itself, so the layout is the library's and not ours.
 struct Template {
   std::byte bytes[kBatchPrefixBytes];
   std::size_t record_count_at = 0;
@@ -35,14 +35,28 @@ struct Template {
     }
     std::memcpy(bytes, built, kBatchPrefixBytes);
     const auto* table = reinterpret_cast<const flatbuffers::Table*>(batch);
-    record_count_at = static_cast<std::size_t>(table->GetAddressOf(fb::Batch::VT_RECORD_COUNT) - built);
-    sealed_at_at = static_cast<std::size_t>(table->GetAddressOf(fb::Batch::VT_SEALED_AT_NS) - built);
+    record_count_at =
+        static_cast<std::size_t>(table->GetAddressOf(fb::Batch::VT_RECORD_COUNT) - built);
+    sealed_at_at =
+        static_cast<std::size_t>(table->GetAddressOf(fb::Batch::VT_SEALED_AT_NS) - built);
   }
 };
 
 const Template& batch_template() {
   static const Template value;
   return value;
+}
+
+/// True when nothing that is read of the table shares bytes with the vector's length at `limit`:
+/// the prefix is verified with the length emptied, and must mean the same with it.
+bool reads_end_before(const std::uint8_t* limit, const fb::Batch& batch) noexcept {
+  const auto& table = reinterpret_cast<const flatbuffers::Table&>(batch);
+  const std::uint8_t* vtable = table.GetVTable();
+  if (vtable + flatbuffers::ReadScalar<flatbuffers::voffset_t>(vtable) > limit) return false;
+  const std::uint8_t* record_count = table.GetAddressOf(fb::Batch::VT_RECORD_COUNT);
+  const std::uint8_t* sealed_at = table.GetAddressOf(fb::Batch::VT_SEALED_AT_NS);
+  return (record_count == nullptr || record_count + sizeof(std::uint32_t) <= limit) &&
+         (sealed_at == nullptr || sealed_at + sizeof(std::uint64_t) <= limit);
 }
 
 }  // namespace
@@ -64,13 +78,13 @@ BatchView view_batch_prefix(std::span<const std::byte, kBatchPrefixBytes> prefix
   std::uint32_t length;
   std::memcpy(&length, scratch + Template::kVectorLengthAt, sizeof length);
   if (length != records_bytes) return {};
-  // With the vector emptied the prefix is a whole buffer; nothing else may depend on its length.
+  // With the vector emptied the prefix is a whole buffer.
   std::memset(scratch + Template::kVectorLengthAt, 0, sizeof length);
   flatbuffers::Verifier verifier(scratch, kBatchPrefixBytes, 8, 4);
   if (!verifier.VerifyBuffer<fb::Batch>(nullptr)) return {};
   const auto* batch = flatbuffers::GetRoot<fb::Batch>(scratch);
   const auto* vector = reinterpret_cast<const std::uint8_t*>(batch->records());
-  if (vector != scratch + Template::kVectorLengthAt) return {};
+  if (vector != scratch + Template::kVectorLengthAt || !reads_end_before(vector, *batch)) return {};
   return {true, batch->record_count(), batch->sealed_at_ns()};
 }
 

@@ -72,8 +72,8 @@ struct ShiftTable {
 
 constexpr std::size_t kLongChain = 4096;  // bytes of each of three interleaved chains
 constexpr std::size_t kShortChain = 256;
-const ShiftTable kLongShift(kLongChain);
-const ShiftTable kShortShift(kShortChain);
+constexpr ShiftTable kLongShift(kLongChain);
+constexpr ShiftTable kShortShift(kShortChain);
 
 inline std::uint64_t load(const std::byte* from) {
   std::uint64_t word;
@@ -94,7 +94,8 @@ __attribute__((target("sse4.2"))) std::uint32_t three_chains(const std::byte* by
     b = _mm_crc32_u64(b, load(bytes + kChain + i));
     c = _mm_crc32_u64(c, load(bytes + 2 * kChain + i));
   }
-  const std::uint32_t ab = shift.shift(static_cast<std::uint32_t>(a)) ^ static_cast<std::uint32_t>(b);
+  const std::uint32_t ab =
+      shift.shift(static_cast<std::uint32_t>(a)) ^ static_cast<std::uint32_t>(b);
   return shift.shift(ab) ^ static_cast<std::uint32_t>(c);
 }
 

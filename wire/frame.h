@@ -63,7 +63,7 @@ struct Envelope {
   std::uint8_t encoding = kEncodingIdentity;  //  6  of what follows
   std::uint8_t flags = 0;                     //  7
   std::uint32_t body_bytes = 0;               //  8  bytes that follow
-  std::uint32_t body_crc = 0;                 // 12  CRC32C of them; 0 for batch: the frame has its own
+  std::uint32_t body_crc = 0;                 // 12  CRC32C of them; 0 for batch: in the frame
   std::uint64_t session = 0;                  // 16
   std::uint64_t sequence = 0;                 // 24  units sent before on this connection
   std::uint64_t epoch_number = 0;             // 32  the sender's epoch: what fencing checks

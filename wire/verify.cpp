@@ -1,18 +1,35 @@
 #include "wire/verify.h"
 
+#include "wire/frame.h"
+
 namespace quorate::wire {
 
 namespace {
 
 constexpr flatbuffers::uoffset_t kDepthMax = 8;
+constexpr flatbuffers::uoffset_t kStatusTablesMax =
+    1 + kStatusStreamsMax * (1 + kStatusReplicasMax);
+
+bool is_aligned(const void* address) noexcept {
+  return reinterpret_cast<std::uintptr_t>(address) % 8 == 0;
+}
 
 template <typename Table>
-const Table* verified(std::span<const std::byte> body, flatbuffers::uoffset_t tables_max) noexcept {
+const Table* verified(MessageType type, std::span<const std::byte> body,
+                      flatbuffers::uoffset_t tables_max = 1) noexcept {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(body.data());
-  if (body.size() < 8 || reinterpret_cast<std::uintptr_t>(bytes) % 8 != 0) return nullptr;
+  if (body.size() < 8 || body.size() > kBodyMax[static_cast<std::uint8_t>(type)]) return nullptr;
+  if (!is_aligned(bytes)) return nullptr;
   flatbuffers::Verifier verifier(bytes, body.size(), kDepthMax, tables_max);
   if (!verifier.VerifyBuffer<Table>(nullptr)) return nullptr;
   return flatbuffers::GetRoot<Table>(bytes);
+}
+
+/// The verifier checks the alignment of a vector's length, not of the 8-aligned structs behind it.
+template <typename Struct>
+bool is_list(const flatbuffers::Vector<const Struct*>* entries, std::size_t entries_max) noexcept {
+  static_assert(alignof(Struct) == 8);
+  return entries->size() <= entries_max && (entries->size() == 0 || is_aligned(entries->Data()));
 }
 
 bool is_name(const flatbuffers::String* text) noexcept {
@@ -22,24 +39,24 @@ bool is_name(const flatbuffers::String* text) noexcept {
 }  // namespace
 
 const fb::Hello* view_hello(std::span<const std::byte> body) noexcept {
-  const auto* hello = verified<fb::Hello>(body, 1);
+  const auto* hello = verified<fb::Hello>(MessageType::hello, body);
   if (hello == nullptr || !is_name(hello->cluster()) || !is_name(hello->node())) return nullptr;
   return hello->role() <= fb::Role::client ? hello : nullptr;
 }
 
 const fb::Welcome* view_welcome(std::span<const std::byte> body) noexcept {
-  const auto* welcome = verified<fb::Welcome>(body, 1);
+  const auto* welcome = verified<fb::Welcome>(MessageType::welcome, body);
   return welcome != nullptr && is_name(welcome->node()) ? welcome : nullptr;
 }
 
 const fb::Resume* view_resume(std::span<const std::byte> body) noexcept {
-  const auto* resume = verified<fb::Resume>(body, 1);
-  return resume != nullptr && resume->entries()->size() <= kEntriesMax ? resume : nullptr;
+  const auto* resume = verified<fb::Resume>(MessageType::resume, body);
+  return resume != nullptr && is_list(resume->entries(), kEntriesMax) ? resume : nullptr;
 }
 
 const fb::ResumeReply* view_resume_reply(std::span<const std::byte> body) noexcept {
-  const auto* reply = verified<fb::ResumeReply>(body, 1);
-  if (reply == nullptr || reply->entries()->size() > kEntriesMax) return nullptr;
+  const auto* reply = verified<fb::ResumeReply>(MessageType::resume_reply, body);
+  if (reply == nullptr || !is_list(reply->entries(), kEntriesMax)) return nullptr;
   for (const auto* entry : *reply->entries()) {
     if (entry->verdict() > fb::Verdict::needs_full_copy) return nullptr;
   }
@@ -47,33 +64,34 @@ const fb::ResumeReply* view_resume_reply(std::span<const std::byte> body) noexce
 }
 
 const fb::Acknowledgements* view_acknowledgements(std::span<const std::byte> body) noexcept {
-  const auto* acks = verified<fb::Acknowledgements>(body, 1);
-  return acks != nullptr && acks->entries()->size() <= kEntriesMax ? acks : nullptr;
+  const auto* acks = verified<fb::Acknowledgements>(MessageType::acknowledgements, body);
+  return acks != nullptr && is_list(acks->entries(), kEntriesMax) ? acks : nullptr;
 }
 
 const fb::Heartbeat* view_heartbeat(std::span<const std::byte> body) noexcept {
-  const auto* heartbeat = verified<fb::Heartbeat>(body, 1);
-  return heartbeat != nullptr && heartbeat->commits()->size() <= kCommitsMax ? heartbeat : nullptr;
+  const auto* heartbeat = verified<fb::Heartbeat>(MessageType::heartbeat, body);
+  return heartbeat != nullptr && is_list(heartbeat->commits(), kCommitsMax) ? heartbeat : nullptr;
 }
 
 const fb::StatusRequest* view_status_request(std::span<const std::byte> body) noexcept {
-  return verified<fb::StatusRequest>(body, 1);
+  return verified<fb::StatusRequest>(MessageType::status_request, body);
 }
 
 const fb::Status* view_status(std::span<const std::byte> body) noexcept {
-  const auto* status = verified<fb::Status>(body, 1 + kStatusStreamsMax * 65);
+  const auto* status = verified<fb::Status>(MessageType::status, body, kStatusTablesMax);
   if (status == nullptr || !is_name(status->node())) return nullptr;
   if (status->streams()->size() > kStatusStreamsMax) return nullptr;
   for (const auto* stream : *status->streams()) {
+    if (stream->replicas()->size() > kStatusReplicasMax) return nullptr;
     for (const auto* replica : *stream->replicas()) {
-      if (!is_name(replica->name())) return nullptr;
+      if (!is_name(replica->name()) || replica->state() > kReplicaStateMax) return nullptr;
     }
   }
   return status;
 }
 
 const fb::Goodbye* view_goodbye(std::span<const std::byte> body) noexcept {
-  const auto* goodbye = verified<fb::Goodbye>(body, 1);
+  const auto* goodbye = verified<fb::Goodbye>(MessageType::goodbye, body);
   if (goodbye == nullptr || goodbye->text()->size() > kTextBytesMax) return nullptr;
   return goodbye->reason() <= fb::GoodbyeReason::internal ? goodbye : nullptr;
 }

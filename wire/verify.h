@@ -1,8 +1,9 @@
 #pragma once
 
 // The only way from the bytes of a control message to a view of it: one function per table that
-// verifies with tight limits (depth 8, tables, string lengths, entry counts, enum ranges) and
-// returns the view, or null. `body` must be 8-byte aligned and stay unchanged while the view is used.
+// verifies with tight limits (size, depth 8, tables, string lengths, entry counts, enum ranges) and
+// returns the view, or null. `body` must be 8-byte aligned and stay unchanged while the view is
+// used.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,8 @@ inline constexpr std::size_t kTextBytesMax = 512;
 inline constexpr std::size_t kEntriesMax = 1000;  ///< of one resume, reply, acknowledgement message
 inline constexpr std::size_t kCommitsMax = 4000;
 inline constexpr std::size_t kStatusStreamsMax = 256;
+inline constexpr std::size_t kStatusReplicasMax = 64;  ///< of one stream
+inline constexpr std::uint8_t kReplicaStateMax = 3;
 
 const fb::Hello* view_hello(std::span<const std::byte> body) noexcept;
 const fb::Welcome* view_welcome(std::span<const std::byte> body) noexcept;

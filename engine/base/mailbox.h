@@ -16,10 +16,10 @@ namespace quorate::base {
 template <typename T>
 class Mailbox {
  public:
-  /// `capacity` is a power of two.
+  /// `capacity` is a power of two, at least 2: with one cell a full box looks like an empty one.
   explicit Mailbox(std::size_t capacity)
       : cells_(std::make_unique<Cell[]>(capacity)), mask_(capacity - 1) {
-    CHECK(std::has_single_bit(capacity));
+    CHECK(std::has_single_bit(capacity) && capacity >= 2);
     for (std::size_t i = 0; i < capacity; ++i) cells_[i].ticket.store(i);
   }
 

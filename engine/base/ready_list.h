@@ -1,7 +1,7 @@
 #pragma once
 
-// A lock-free list by which many threads tell one loop that something has become ready. A node is in
-// the list at most once; telling again while it is queued costs one load.
+// A lock-free list by which many threads tell one loop that something has become ready. A node is
+// in the list at most once; telling again while it is queued costs one load.
 
 #include <atomic>
 
@@ -14,9 +14,10 @@ struct ReadyNode {
 
 class ReadyList {
  public:
-  /// Any thread. True when the node was newly queued.
+  /// Any thread. True when the node was newly queued. Call it after a seq_cst operation that made
+  /// the condition visible; this load must not pass that operation.
   bool push(ReadyNode& node) noexcept {
-    if (node.queued.load(std::memory_order_acquire)) return false;
+    if (node.queued.load(std::memory_order_seq_cst)) return false;
     if (node.queued.exchange(true, std::memory_order_seq_cst)) return false;
     node.next = head_.load(std::memory_order_relaxed);
     while (!head_.compare_exchange_weak(node.next, &node, std::memory_order_seq_cst)) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// The memory of one loop's rings: one memory file, cut into equal slices, each mapped twice in a row
-// so that whatever wraps is contiguous all the same. Pages become resident when written and are
+// The memory of one loop's rings: one memory file, cut into equal slices, each mapped twice in a
+// row so that whatever wraps is contiguous all the same. Pages become resident when written and are
 // given back while a stream is idle; a byte budget bounds how much all slices hold together.
 // Threads: map() before the loop runs; acquire() from any thread; give_back() on the loop.
 
@@ -35,6 +35,8 @@ class RingArena {
   /// Returns the pages to the system, which makes them read as zero, and the bytes to the budget.
   void give_back(std::uint32_t slice) noexcept;
 
+  /// More than half of the budget is used: idle rings should go, whoever might still want them.
+  [[nodiscard]] bool under_pressure() const noexcept { return 2 * resident_bytes() > budget_bytes_; }
   [[nodiscard]] std::uint64_t resident_bytes() const noexcept {
     return resident_bytes_.load(std::memory_order_relaxed);
   }

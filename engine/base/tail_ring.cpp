@@ -32,14 +32,14 @@ TailRing::Walk TailRing::walk(Position from, std::uint64_t bytes_max) const noex
 }
 
 void TailRing::give_back(Position from, Position to) noexcept {
-  DCHECK(from <= to && to - from <= size());
+  DCHECK(from <= to && to - from <= size() && from + size() == limit());
   std::memset(at(from), 0, to - from);
   limit_.store(to + size(), std::memory_order_release);
 }
 
 bool TailRing::park(Position expected) noexcept {
   std::uint64_t value = expected;
-  return claimed_.compare_exchange_strong(value, expected | kParkedBit);
+  return claimed_.compare_exchange_strong(value, expected | kParkedBit | kEmptyingBit);
 }
 
 bool TailRing::unpark() noexcept {

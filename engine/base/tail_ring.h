@@ -3,14 +3,16 @@
 // The tail of one stream, where application threads append without locks: claim space, write the
 // record in place, publish it. The loop walks what is published and gives space back.
 //
-// A record is an 8-byte header word {u32 payload length, u16 kind, u16 flags} and the payload padded
-// to 8. Kind 0 means unpublished, so space that may be claimed must read as zero: give_back() zeroes
-// it before it raises the limit (release), and a claim reads the limit (acquire).
+// A record is an 8-byte header word {u32 payload length, u16 kind, u16 flags} and the payload
+// padded to 8. Kind 0 means unpublished, so space that may be claimed must read as zero:
+// give_back() zeroes it before it raises the limit (release), and a claim reads the limit
+// (acquire).
 //
-// Why nobody is overlooked: a claim is a compare-and-swap on `claimed_` (a full barrier), made before
-// the record is published and before the writer looks whether the loop knows about the stream. A loop
-// that declares it does not look any more (seq_cst) and then still reads the old `claimed_` is
-// therefore seen by that writer; one that reads the new value goes on looking until it is published.
+// Why nobody is overlooked: a claim is a compare-and-swap on `claimed_` (a full barrier), made
+// before the record is published and before the writer looks whether the loop knows about the
+// stream. A loop that declares it does not look any more (seq_cst) and then still reads the old
+// `claimed_` is therefore seen by that writer; one that reads the new value goes on looking until
+// it is published.
 
 #include <atomic>
 #include <cstddef>
@@ -69,6 +71,9 @@ class TailRing {
   [[nodiscard]] Position claimed() const noexcept {
     return claimed_.load(std::memory_order_seq_cst) & ~kStateBits;
   }
+  [[nodiscard]] bool parked() const noexcept {
+    return (claimed_.load(std::memory_order_acquire) & kStateBits & ~kClosedBit) != 0;
+  }
   [[nodiscard]] Position limit() const noexcept { return limit_.load(std::memory_order_acquire); }
   [[nodiscard]] const std::atomic<Position>& limit_word() const noexcept { return limit_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return mask_ + 1; }
@@ -76,7 +81,7 @@ class TailRing {
     return memory_ + (position & mask_);
   }
 
-  /// Opens a parked ring; true for the one caller that did.
+  /// Opens a parked ring whose memory is ready; true for the one caller that did.
   bool unpark() noexcept;
   /// No claim succeeds any more, for ever.
   void close() noexcept { claimed_.fetch_or(kClosedBit); }
@@ -96,17 +101,21 @@ class TailRing {
   /// Zeroes [from, to), then lets it be claimed again.
   void give_back(Position from, Position to) noexcept;
 
-  /// Refuses claims until unpark(), if nothing was claimed beyond `expected`. False otherwise.
+  /// Refuses claims, if nothing was claimed beyond `expected`; false otherwise. Nobody can unpark
+  /// before reset_limit(): a record written while the memory is being emptied would be lost.
   bool park(Position expected) noexcept;
-  /// After the memory was zeroed by other means while parked: all of it may be claimed.
+  /// After the memory was zeroed by other means while parked: all of it may be claimed again, once
+  /// somebody unparks.
   void reset_limit(Position from) noexcept {
     limit_.store(from + size(), std::memory_order_release);
+    claimed_.fetch_and(~kEmptyingBit);
   }
 
  private:
   static constexpr std::uint64_t kClosedBit = 1ull << 63;
   static constexpr std::uint64_t kParkedBit = 1ull << 62;
-  static constexpr std::uint64_t kStateBits = kClosedBit | kParkedBit;
+  static constexpr std::uint64_t kEmptyingBit = 1ull << 61;  // only together with kParkedBit
+  static constexpr std::uint64_t kStateBits = kClosedBit | kParkedBit | kEmptyingBit;
 
   static Refusal refusal_of(std::uint64_t state) noexcept {
     return state & kClosedBit ? Refusal::closed : Refusal::parked;

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -14,10 +15,12 @@ namespace {
 
 /// False when the deadline has passed.
 bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, Instant deadline) noexcept {
-  timespec until{deadline / kSecond_ns, deadline % kSecond_ns};
-  const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
-                              deadline == kNever ? nullptr : &until, nullptr,
-                              FUTEX_BITSET_MATCH_ANY);
+  // The kernel refuses a negative time, which would make the caller spin.
+  const Instant at = std::max<Instant>(deadline, 0);
+  const timespec until{at / kSecond_ns, at % kSecond_ns};
+  const long result =
+      syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
+              deadline == kNever ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
   return !(result == -1 && errno == ETIMEDOUT);
 }
 
@@ -30,10 +33,10 @@ bool WatermarkWaiters::wait_until(const std::atomic<Position>& watermark, Positi
     if (watermark.load(std::memory_order_acquire) >= target) return true;
     if (!in_time || ended.load(std::memory_order_acquire)) return false;
     const std::uint32_t seen = generation_.load(std::memory_order_acquire);
+    // Written also when it stays as it is: the header says why.
     Position lowest = lowest_awaited_.load(std::memory_order_relaxed);
-    while (target < lowest && !lowest_awaited_.compare_exchange_weak(lowest, target)) {
+    while (!lowest_awaited_.compare_exchange_weak(lowest, std::min(lowest, target))) {
     }
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     // Reached meanwhile: the request that was left behind costs one spurious wake-up at most.
     if (watermark.load(std::memory_order_acquire) >= target) return true;
     if (ended.load(std::memory_order_acquire)) return false;

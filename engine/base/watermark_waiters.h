@@ -1,7 +1,7 @@
 #pragma once
 
-// Threads that sleep until a position is reached. The loop makes the wake-up call only when somebody
-// sleeps for a position that has been reached; polling threads cost it nothing.
+// Threads that sleep until a position is reached. The loop makes the wake-up call only when
+// somebody sleeps for a position that has been reached; polling threads cost it nothing.
 
 #include <atomic>
 #include <cstdint>
@@ -20,10 +20,12 @@ class WatermarkWaiters {
 
   /// The loop, after it stored a new watermark.
   void on_advanced(Position watermark) noexcept {
-    // The store of the watermark and this load must not pass each other; the waiter does the same
-    // the other way round.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (lowest_awaited_.load(std::memory_order_relaxed) <= watermark) [[unlikely]] wake_all();
+    // Both sides modify `lowest_awaited_` between writing and reading, and modifications have one
+    // order: either this one sees the waiter's target, or the waiter's sees this one and with it
+    // the watermark. A plain load here could pass the store of the watermark.
+    if (lowest_awaited_.fetch_add(0, std::memory_order_acq_rel) <= watermark) [[unlikely]] {
+      wake_all();
+    }
   }
   /// After `ended` was set.
   void wake_all() noexcept;

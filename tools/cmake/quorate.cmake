@@ -19,6 +19,8 @@ function(quorate_target_defaults target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
     -Wconversion -Wno-sign-conversion
+    # gcc 12 sees overlapping copies in std::string where there are none (GCC bug 105651).
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
     -fno-omit-frame-pointer $<$<BOOL:${QUORATE_WERROR}>:-Werror>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   if(QUORATE_SANITIZE)
@@ -39,4 +41,12 @@ function(quorate_folder name)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/engine/api>)
   target_link_libraries(quorate_${name} PUBLIC ${ARG_LINKS})
   quorate_target_defaults(quorate_${name})
+endfunction()
+
+# Lets a test or a micro benchmark include the engine's own headers.
+function(quorate_internal_headers target)
+  target_include_directories(${target} PRIVATE
+    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/engine)
+  target_include_directories(${target} SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/wire/generated)
+  add_dependencies(${target} quorate_schema)
 endfunction()
