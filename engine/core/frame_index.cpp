@@ -14,11 +14,13 @@ std::uint32_t FrameIndex::capacity() const noexcept {
   return static_cast<std::uint32_t>(entries_.size());
 }
 
-std::uint32_t FrameIndex::size() const noexcept { return static_cast<std::uint32_t>(tail_ - head_); }
+std::uint32_t FrameIndex::size() const noexcept {
+  return static_cast<std::uint32_t>(tail_ - head_);
+}
 
 void FrameIndex::push(const FrameEntry& entry) noexcept {
   CHECK(!full() && entry.begin < entry.end);
-  CHECK(empty() || back().end == entry.begin);
+  CHECK(tail_ == 0 || entry.begin == (empty() ? popped_.end : back().end));
   entries_[tail_++ & (entries_.size() - 1)] = entry;
 }
 

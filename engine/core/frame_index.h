@@ -29,20 +29,19 @@ class FrameIndex {
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] bool full() const noexcept { return size() == capacity(); }
 
-  /// Invariant: frames follow each other without a gap.
+  /// Invariant: frames follow each other without a gap, also across frames forgotten.
   void push(const FrameEntry& entry) noexcept;
   /// Forgets frames that end at or before `position`.
   void pop_until(Position position) noexcept;
-  void clear() noexcept;
 
   [[nodiscard]] const FrameEntry& front() const noexcept;
   [[nodiscard]] const FrameEntry& back() const noexcept;
   /// Oldest first.
   [[nodiscard]] const FrameEntry& at(std::uint32_t index) const noexcept;
 
-  /// The frame that begins / ends at `position`; nullptr when the ring does not hold it. Binary
-  /// search; `hint` (may be null) is a cursor the caller keeps to make the common case O(1): the
-  /// running number of the frame found last.
+  /// The frame that begins / ends at `position`; nullptr when it is not known. The frame forgotten
+  /// last is still known by its end. Binary search; `hint` (may be null) is a cursor the caller
+  /// keeps to make the common case O(1): the running number of the frame found last.
   [[nodiscard]] const FrameEntry* begins_at(Position position, std::uint64_t* hint) const noexcept;
   [[nodiscard]] const FrameEntry* ends_at(Position position) const noexcept;
   /// End of the last frame that ends at or before `position`; `floor` when there is none.

@@ -73,13 +73,13 @@ struct ResumeClaim {
 enum class Verdict : std::uint8_t {
   resumed,          ///< goes on after the claimed position
   from_start,       ///< holds nothing and the ring still has the beginning
-  needs_full_copy,  ///< the ring no longer holds what is missing, or the claim is of another history
+  needs_full_copy,  ///< the ring no longer holds what is missing, or the claim does not match
 };
 
 struct ResumeVerdict {
   StreamId stream = 0;
   Verdict verdict = Verdict::resumed;
-  Position position = 0;
+  Position position = 0;  ///< where sending goes on; needs_full_copy: where the ring begins
 };
 
 /// Cumulative, per stream. Counted only when epoch and incarnation are those of the session.

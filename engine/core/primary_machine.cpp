@@ -8,41 +8,52 @@
 namespace quorate::core {
 
 namespace {
-constexpr Position kInfinitelyFar = ~Position{0};
+
+std::uint64_t first_bits(std::uint32_t count) {
+  return count >= 64 ? ~0ull : (1ull << count) - 1;
 }
+
+std::size_t index_of(Level level) { return static_cast<std::size_t>(level); }
+
+}  // namespace
 
 PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(config) {
   CHECK(config.replicas <= kReplicasMax);
   CHECK(config.protected_copies >= 1 && config.protected_copies <= config.replicas + 1);
-  const std::uint64_t all = config.replicas == 64 ? ~0ull : (1ull << config.replicas) - 1;
-  protected_ = {Level::received, config.protected_copies - 1, all};
+  holders_ = first_bits(config.replicas);
+  protected_ = {Level::received, config.protected_copies - 1, holders_};
+  level_used_[index_of(Level::received)] = true;
 }
 
-PrimaryMachine::Levels PrimaryMachine::positions(Level level) const noexcept {
-  Levels result;
+bool PrimaryMachine::fed(const ReplicaProgress& replica) const noexcept {
+  return replica.state == ReplicaState::streaming || replica.state == ReplicaState::parked;
+}
+
+void PrimaryMachine::copy_positions(Level level, Positions& out) const noexcept {
   for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     const ReplicaProgress& replica = replicas_[i];
     switch (level) {
-      case Level::received: result[i] = replica.received; break;
-      case Level::durable: result[i] = replica.durable; break;
-      case Level::applied: result[i] = replica.applied; break;
+      case Level::received: out[i] = replica.received; break;
+      case Level::durable: out[i] = replica.durable; break;
+      case Level::applied: out[i] = replica.applied; break;
     }
   }
-  return result;
 }
 
 void PrimaryMachine::recompute(PrimaryEffects& effects) noexcept {
-  const Levels received = positions(Level::received);
+  std::array<Positions, kLevels> reached;
+  for (const Level level : {Level::received, Level::durable, Level::applied}) {
+    if (level_used_[index_of(level)]) copy_positions(level, reached[index_of(level)]);
+  }
   for (std::uint32_t r = 0; r < rule_count_; ++r) {
-    const CompiledRule& rule = rules_[r];
-    const Position released =
-        rule.level == Level::received
-            ? released_position(rule, sealed_, received)
-            : released_position(rule, sealed_, positions(rule.level));
+    if (watermarks_[r] == sealed_) continue;
+    const Positions& positions = reached[index_of(rules_[r].level)];
+    const Position released = released_position(rules_[r], sealed_, positions);
     if (released <= watermarks_[r]) continue;
     watermarks_[r] = released;
     effects.rules_advanced |= 1u << r;
   }
+  const Positions& received = reached[index_of(Level::received)];
   const Position committed = released_position(protected_, sealed_, received);
   if (committed > committed_) {
     committed_ = committed;
@@ -55,6 +66,7 @@ void PrimaryMachine::on_rule(std::uint32_t index, const CompiledRule& rule,
   CHECK(index == rule_count_ && index < kRulesMax);
   rules_[index] = rule;
   watermarks_[index] = 0;
+  level_used_[index_of(rule.level)] = true;
   ++rule_count_;
   recompute(effects);
 }
@@ -65,31 +77,37 @@ void PrimaryMachine::on_sealed(Position end, PrimaryEffects& effects) noexcept {
   recompute(effects);
 }
 
+bool PrimaryMachine::matches(const ResumeClaim& claim, const FrameIndex& frames,
+                             Position reclaimed) const noexcept {
+  if (claim.position < reclaimed || claim.position > sealed_) return false;
+  if (claim.position == 0) return claim.epoch == Epoch{};
+  const FrameEntry* frame = frames.ends_at(claim.position);
+  return frame != nullptr && frame->epoch == claim.epoch && frame->checksum == claim.checksum;
+}
+
 ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& claim,
                                         const FrameIndex& frames, Position reclaimed, Instant now,
                                         PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  DCHECK(replica.state == ReplicaState::absent);
-  bool fits = claim.position >= reclaimed && claim.position <= sealed_;
-  if (claim.position == 0) {
-    fits = fits && claim.epoch == Epoch{};
-  } else if (fits) {
-    const FrameEntry* frame = frames.ends_at(claim.position);
-    fits = frame != nullptr && frame->epoch == claim.epoch && frame->checksum == claim.checksum;
-  }
-  if (!fits) {
+  const ResumeVerdict refusal{config_.stream, Verdict::needs_full_copy, reclaimed};
+  if (replica.state != ReplicaState::absent) return refusal;
+  // One that comes back again and again and gets nowhere must not hold writers for ever.
+  const Instant patience_from = replica.barren ? replica.progress_at : now;
+  replica = ReplicaProgress{};
+  replica.incarnation = claim.incarnation;
+  if (!matches(claim, frames, reclaimed)) {
     replica.state = ReplicaState::needs_full_copy;
     replica.holds = false;
-    replica.received = replica.durable = replica.applied = 0;
-    return {config_.stream, Verdict::needs_full_copy, reclaimed};
+    holders_ &= ~(1ull << index);
+    return refusal;
   }
   // A valid claim is a match up to its position in this session: it acknowledges as much.
-  replica = ReplicaProgress{};
+  holders_ |= 1ull << index;
   replica.state = ReplicaState::streaming;
-  replica.incarnation = claim.incarnation;
   replica.sent = replica.pin = replica.received = claim.position;
   replica.credit_limit = std::max(claim.credit_limit, claim.position);
-  replica.progress_at = now;
+  replica.barren = true;
+  replica.progress_at = patience_from;
   recompute(effects);
   return {config_.stream, claim.position == 0 ? Verdict::from_start : Verdict::resumed,
           claim.position};
@@ -100,9 +118,7 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
                                                               Instant now,
                                                               PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  const bool in_session =
-      replica.state == ReplicaState::streaming || replica.state == ReplicaState::parked;
-  if (!in_session || ack.epoch != config_.epoch || ack.incarnation != replica.incarnation) {
+  if (!fed(replica) || ack.epoch != config_.epoch || ack.incarnation != replica.incarnation) {
     return AckVerdict::stale;
   }
   if (ack.received > replica.sent || ack.durable > ack.received || ack.applied > ack.received ||
@@ -112,6 +128,7 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
   if (ack.received > replica.received) {
     replica.received = ack.received;
     replica.progress_at = now;
+    replica.barren = false;
   }
   replica.durable = std::max(replica.durable, ack.durable);
   replica.applied = std::max(replica.applied, ack.applied);
@@ -128,7 +145,10 @@ void PrimaryMachine::on_send_started(std::uint32_t index, Position end) noexcept
 }
 
 void PrimaryMachine::on_send_finished(std::uint32_t index) noexcept {
-  replicas_[index].pin = replicas_[index].sent;
+  ReplicaProgress& replica = replicas_[index];
+  replica.pin = replica.sent;
+  // It was to be cut and went out whole: nothing is left to drain.
+  if (replica.state == ReplicaState::parked) replica.state = ReplicaState::streaming;
 }
 
 void PrimaryMachine::on_send_cut(std::uint32_t index, Position sent) noexcept {
@@ -141,12 +161,8 @@ void PrimaryMachine::on_drained(std::uint32_t index, Position reclaimed,
                                 PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
   if (replica.state != ReplicaState::parked) return;
-  if (replica.sent >= reclaimed) {
-    replica.state = ReplicaState::streaming;
-    return;
-  }
-  replica.state = ReplicaState::needs_full_copy;
-  effects.lost |= 1ull << index;
+  replica.state = ReplicaState::streaming;
+  lose_passed(reclaimed, effects);
 }
 
 void PrimaryMachine::on_detached(std::uint32_t index) noexcept {
@@ -155,78 +171,144 @@ void PrimaryMachine::on_detached(std::uint32_t index) noexcept {
   replica.pin = replica.sent;
 }
 
-/// How far rules allow space to be used again, counting only replicas that hold; `holders` gets the
-/// members of the rules that determine it.
-Position PrimaryMachine::hold_floor(std::uint64_t* holders) const noexcept {
-  *holders = 0;
+/// What is left of a rule when only replicas that hold are counted: with some dropped, a rule holds
+/// for as many of the others as it asks for.
+CompiledRule PrimaryMachine::held_part(const CompiledRule& rule) const noexcept {
+  const std::uint64_t members = rule.members & holders_;
+  const auto left = static_cast<std::uint32_t>(std::popcount(members));
+  return {rule.level, std::min(rule.count, left), members};
+}
+
+/// How far the rules allow space to be used again. Space is needed until received, whatever a
+/// rule's level: what a replica has received, it never asks for again.
+Position PrimaryMachine::hold_floor() const noexcept {
   if (config_.lag == LagPolicy::Kind::drop) return sealed_;
-  Levels received = positions(Level::received);
-  for (std::uint32_t i = 0; i < config_.replicas; ++i) {
-    if (!replicas_[i].holds) received[i] = kInfinitelyFar;
-  }
-  Position floor = released_position(protected_, sealed_, received);
-  *holders = protected_.members;
+  Positions received;
+  copy_positions(Level::received, received);
+  Position floor = released_position(held_part(protected_), sealed_, received);
   for (std::uint32_t r = 0; r < rule_count_; ++r) {
-    const Position released = released_position(rules_[r], sealed_, received);
-    if (released > floor) continue;
-    *holders = released == floor ? *holders | rules_[r].members : rules_[r].members;
-    floor = released;
+    floor = std::min(floor, released_position(held_part(rules_[r]), sealed_, received));
   }
   return floor;
 }
 
-void PrimaryMachine::drop_stalled(Position wanted, std::uint64_t holders, Instant now,
-                                  PrimaryEffects& effects) noexcept {
-  for (std::uint64_t left = holders; left != 0; left &= left - 1) {
-    const auto i = static_cast<std::uint32_t>(std::countr_zero(left));
+void PrimaryMachine::hold_again(Position wanted) noexcept {
+  for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     ReplicaProgress& replica = replicas_[i];
-    if (!replica.holds || replica.received >= wanted) continue;
-    const Instant patience_ends =
-        std::max(replica.progress_at, stalled_since_) + config_.stall_limit_ns;
-    if (now < patience_ends) {
-      deadline_ = std::min(deadline_, patience_ends);
-      continue;
-    }
-    replica.holds = false;
-    effects.dropped |= 1ull << i;
+    if (replica.holds || !fed(replica) || replica.received < wanted) continue;
+    replica.holds = true;
+    holders_ |= 1ull << i;
   }
 }
 
-Position PrimaryMachine::reclaim(Position wanted, Instant now, PrimaryEffects& effects) noexcept {
-  deadline_ = kNever;
-  wanted = std::min(wanted, sealed_);
-  std::uint64_t holders = 0;
-  Position allowed = hold_floor(&holders);
-  if (allowed < wanted) {
-    if (stalled_since_ == kNever) stalled_since_ = now;
-    drop_stalled(wanted, holders, now, effects);
-    allowed = hold_floor(&holders);
-  }
-  if (allowed >= wanted) stalled_since_ = kNever;
-  allowed = std::min(allowed, wanted);
-  for (std::uint32_t i = 0; i < config_.replicas; ++i) {
-    ReplicaProgress& replica = replicas_[i];
-    if (replica.pin == replica.sent || replica.pin >= allowed) continue;
-    allowed = replica.pin;
-    if (replica.state == ReplicaState::streaming) {
-      replica.state = ReplicaState::parked;
-      effects.park |= 1ull << i;
+void PrimaryMachine::drop_stalled(Position wanted, Instant now, PrimaryEffects& effects) noexcept {
+  drop_stalled_of(protected_, wanted, now, effects);
+  for (std::uint32_t r = 0; r < rule_count_; ++r) drop_stalled_of(rules_[r], wanted, now, effects);
+}
+
+/// A rule that some of its members can still meet waits for those: dropping a stalled one would not
+/// help it.
+void PrimaryMachine::drop_stalled_of(const CompiledRule& rule, Position wanted, Instant now,
+                                     PrimaryEffects& effects) noexcept {
+  const CompiledRule held = held_part(rule);
+  std::uint32_t ready = 0;
+  std::uint32_t waiting = 0;
+  std::uint64_t stalled = 0;
+  Instant patience_ends = kNever;
+  for (std::uint64_t left = held.members; left != 0; left &= left - 1) {
+    const ReplicaProgress& replica = replicas_[std::countr_zero(left)];
+    const Instant until = std::max(replica.progress_at, stalled_since_) + config_.stall_limit_ns;
+    if (replica.received >= wanted) {
+      ++ready;
+    } else if (now < until) {
+      ++waiting;
+      patience_ends = std::min(patience_ends, until);
+    } else {
+      stalled |= left & -left;
     }
   }
-  lose_passed(allowed, effects);
+  if (ready >= held.count) return;
+  deadline_ = std::min(deadline_, patience_ends);
+  if (ready + waiting >= held.count) return;
+  holders_ &= ~stalled;
+  effects.dropped |= stalled;
+  for (std::uint64_t left = stalled; left != 0; left &= left - 1) {
+    replicas_[std::countr_zero(left)].holds = false;
+  }
+}
+
+/// A live replica that no rule needs is waited for as well, lest a moment of bad scheduling cost it
+/// its place: while it makes progress, and at most for the stall limit.
+Position PrimaryMachine::courtesy_floor(Position target, Instant now,
+                                        PrimaryEffects& effects) noexcept {
+  if (config_.lag == LagPolicy::Kind::drop || config_.courtesy_ns == 0) return target;
+  Position floor = target;
+  for (std::uint32_t i = 0; i < config_.replicas; ++i) {
+    ReplicaProgress& replica = replicas_[i];
+    if (!fed(replica) || replica.received >= target) {
+      replica.courtesy_since = kNever;
+      replica.outpaced = false;
+      continue;
+    }
+    if (replica.outpaced || !replica.holds) continue;
+    if (replica.courtesy_since == kNever) replica.courtesy_since = now;
+    const Instant until =
+        std::min(std::max(replica.progress_at, replica.courtesy_since) + config_.courtesy_ns,
+                 replica.courtesy_since + config_.stall_limit_ns);
+    if (now >= until) {
+      replica.outpaced = true;
+      effects.dropped |= 1ull << i;
+      continue;
+    }
+    deadline_ = std::min(deadline_, until);
+    floor = std::min(floor, replica.received);
+  }
+  return floor;
+}
+
+/// Sends in flight pin the ring. Those of replicas that lack what is to go are parked; the others
+/// are about to finish. Returns how far the pins allow to go.
+Position PrimaryMachine::park_behind(Position target, PrimaryEffects& effects) noexcept {
+  Position allowed = target;
+  for (std::uint32_t i = 0; i < config_.replicas; ++i) {
+    ReplicaProgress& replica = replicas_[i];
+    if (replica.pin == replica.sent || replica.pin >= target) continue;
+    allowed = std::min(allowed, replica.pin);
+    if (replica.state != ReplicaState::streaming || replica.received >= target) continue;
+    replica.state = ReplicaState::parked;
+    effects.park |= 1ull << i;
+  }
   return allowed;
 }
 
 void PrimaryMachine::lose_passed(Position reclaimed, PrimaryEffects& effects) noexcept {
   for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     ReplicaProgress& replica = replicas_[i];
-    const bool fed =
-        replica.state == ReplicaState::streaming || replica.state == ReplicaState::parked;
-    if (!fed || replica.sent >= reclaimed) continue;
+    if (!fed(replica) || replica.sent >= reclaimed) continue;
     replica.state = ReplicaState::needs_full_copy;
     replica.holds = false;
+    holders_ &= ~(1ull << i);
     effects.lost |= 1ull << i;
   }
+}
+
+Position PrimaryMachine::reclaim(Position wanted, Instant now, PrimaryEffects& effects) noexcept {
+  deadline_ = kNever;
+  wanted = std::min(wanted, sealed_);
+  hold_again(wanted);
+  Position floor = hold_floor();
+  if (floor >= wanted) {
+    stalled_since_ = kNever;
+  } else {
+    if (stalled_since_ == kNever) stalled_since_ = now;
+    drop_stalled(wanted, now, effects);
+    floor = hold_floor();
+    if (floor >= wanted) stalled_since_ = kNever;
+  }
+  const Position target = courtesy_floor(std::min(wanted, floor), now, effects);
+  const Position allowed = park_behind(target, effects);
+  lose_passed(allowed, effects);
+  return allowed;
 }
 
 PrimaryMachine::Range PrimaryMachine::sendable(std::uint32_t index) const noexcept {

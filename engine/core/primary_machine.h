@@ -1,8 +1,8 @@
 #pragma once
 
 // The primary's side of one stream: who has what, what may be sent, what is released, which ring
-// space may be used again. Sans-I/O: events and time come in as arguments, effects go out; no clock,
-// thread, atomic, callback or heap use after construction. Owned by the stream's loop.
+// space may be used again. Sans-I/O: events and time come in as arguments, effects go out; no
+// clock, thread, atomic, callback or heap use after construction. Owned by the stream's loop.
 
 #include <array>
 #include <cstdint>
@@ -31,7 +31,10 @@ struct ReplicaProgress {
   Position applied = 0;
   Position credit_limit = 0;
   bool holds = true;         ///< false once dropped: it no longer makes append busy
-  Instant progress_at = 0;   ///< last time `received` rose, or holding began
+  bool barren = false;       ///< its session has brought no progress: the next gets no new patience
+  bool outpaced = false;     ///< had its courtesy: holds nobody until it has caught up
+  Instant courtesy_since = kNever;  ///< since when it alone stands in the way
+  Instant progress_at = 0;   ///< last time `received` rose, or patience began anew
 };
 
 /// What a step asks for. Reused every turn; kinds need no order among themselves.
@@ -51,6 +54,7 @@ struct PrimaryConfig {
   std::uint32_t protected_copies = 1;  ///< primary included; at most replicas + 1
   LagPolicy::Kind lag = LagPolicy::Kind::hold;
   std::int64_t stall_limit_ns = 0;
+  std::int64_t courtesy_ns = 0;
 };
 
 class PrimaryMachine {
@@ -67,7 +71,8 @@ class PrimaryMachine {
 
   /// A replica with a new session says what it holds. `reclaimed`: begin of what the ring holds.
   /// After `resumed` and `from_start` it is streaming from the position in the verdict. A claim is
-  /// matched by position, epoch and checksum of a frame end; a claim at 0 by nothing but position.
+  /// matched by position, epoch and checksum of a frame end; a claim at 0 names no frame. A second
+  /// claim in one session is answered `needs_full_copy` and changes nothing: the driver closes.
   ResumeVerdict on_resume(std::uint32_t replica, const ResumeClaim& claim, const FrameIndex& frames,
                           Position reclaimed, Instant now, PrimaryEffects& effects) noexcept;
 
@@ -79,27 +84,36 @@ class PrimaryMachine {
                                 PrimaryEffects& effects) noexcept;
 
   void on_send_started(std::uint32_t replica, Position end) noexcept;
-  /// The send in flight ended and its bytes are not needed any more (sent, or copied when parked).
+  /// The send in flight went out whole. If it was to be parked it got away in time: it streams.
   void on_send_finished(std::uint32_t replica) noexcept;
-  /// The send in flight was cut: everything behind `sent` will be sent again.
+  /// The send in flight was cut: what is before `sent`, a frame end, was sent or copied; what is
+  /// behind it will be sent again. A parked replica stays so until its connection has drained.
   void on_send_cut(std::uint32_t replica, Position sent) noexcept;
   /// A parked replica's connection has drained: it streams again if the ring still has its next
   /// byte, else it is lost.
   void on_drained(std::uint32_t replica, Position reclaimed, PrimaryEffects& effects) noexcept;
+  /// The session is over and nothing reads the ring for it any more. What it acknowledged stays
+  /// known and counted; under `hold` it goes on holding until its patience ends.
   void on_detached(std::uint32_t replica) noexcept;
 
-  /// Asks to use ring space below `wanted` again; returns how far that is allowed now (may be less
-  /// or more than before, never more than `wanted`, not necessarily a frame end: the driver rounds down).
-  /// Effects: parks sends that stand in the way of replicas that do not hold; under `hold`, drops
-  /// who has made no progress for the stall limit; marks those lost whose next byte goes away.
+  /// Asks to use ring space below `wanted`, a frame end, again; returns how far that is allowed
+  /// now: less or more than before, never more than `wanted`. A peer may acknowledge the middle of
+  /// a frame, so the driver rounds the answer down to a frame end.
+  /// Effects: parks sends of replicas that are behind and hold nobody; under `hold`, drops those
+  /// without progress for the stall limit where the live ones are too few for a rule; marks those
+  /// lost whose next byte goes away. A dropped replica that is no longer in the way holds again.
   Position reclaim(Position wanted, Instant now, PrimaryEffects& effects) noexcept;
 
   // Questions.
 
   [[nodiscard]] Position sealed() const noexcept { return sealed_; }
   [[nodiscard]] Position committed() const noexcept { return committed_; }
-  [[nodiscard]] Position watermark(std::uint32_t rule) const noexcept { return watermarks_[rule]; }
-  [[nodiscard]] const ReplicaProgress& replica(std::uint32_t i) const noexcept { return replicas_[i]; }
+  [[nodiscard]] Position watermark(std::uint32_t rule) const noexcept {
+    return watermarks_[rule];
+  }
+  [[nodiscard]] const ReplicaProgress& replica(std::uint32_t i) const noexcept {
+    return replicas_[i];
+  }
   [[nodiscard]] std::uint32_t replica_count() const noexcept { return config_.replicas; }
   [[nodiscard]] const Epoch& epoch() const noexcept { return config_.epoch; }
   [[nodiscard]] StreamId stream() const noexcept { return config_.stream; }
@@ -107,19 +121,34 @@ class PrimaryMachine {
   /// The range that may be sent to a replica now: from its `sent` to the smaller of what is sealed
   /// and its credit (a frame may start below the credit only if it also ends there: the driver
   /// checks ends). Empty while it is not streaming or a send is in flight.
-  struct Range { Position begin = 0; Position end = 0; [[nodiscard]] bool empty() const { return begin >= end; } };
+  struct Range {
+    Position begin = 0;
+    Position end = 0;
+    [[nodiscard]] bool empty() const { return begin >= end; }
+  };
   [[nodiscard]] Range sendable(std::uint32_t replica) const noexcept;
 
   /// When reclaim() must be asked again because a stall limit ends; kNever when nobody stalls.
   [[nodiscard]] Instant next_deadline() const noexcept { return deadline_; }
 
  private:
-  using Levels = std::array<Position, kReplicasMax>;
+  using Positions = std::array<Position, kReplicasMax>;
+  static constexpr std::size_t kLevels = 3;
+
+  [[nodiscard]] bool matches(const ResumeClaim& claim, const FrameIndex& frames,
+                             Position reclaimed) const noexcept;
+  [[nodiscard]] bool fed(const ReplicaProgress& replica) const noexcept;
   void recompute(PrimaryEffects& effects) noexcept;
-  [[nodiscard]] Levels positions(Level level) const noexcept;
-  [[nodiscard]] Position hold_floor(std::uint64_t* holders) const noexcept;
-  void drop_stalled(Position wanted, std::uint64_t holders, Instant now,
-                    PrimaryEffects& effects) noexcept;
+  void copy_positions(Level level, Positions& out) const noexcept;
+  [[nodiscard]] CompiledRule held_part(const CompiledRule& rule) const noexcept;
+  [[nodiscard]] Position hold_floor() const noexcept;
+  void hold_again(Position wanted) noexcept;
+  void drop_stalled(Position wanted, Instant now, PrimaryEffects& effects) noexcept;
+  void drop_stalled_of(const CompiledRule& rule, Position wanted, Instant now,
+                       PrimaryEffects& effects) noexcept;
+  [[nodiscard]] Position courtesy_floor(Position target, Instant now,
+                                        PrimaryEffects& effects) noexcept;
+  [[nodiscard]] Position park_behind(Position target, PrimaryEffects& effects) noexcept;
   void lose_passed(Position reclaimed, PrimaryEffects& effects) noexcept;
 
   PrimaryConfig config_;
@@ -128,6 +157,8 @@ class PrimaryMachine {
   std::array<CompiledRule, kRulesMax> rules_{};
   std::array<Position, kRulesMax> watermarks_{};  ///< Invariant: never falls.
   std::uint32_t rule_count_ = 0;
+  std::array<bool, kLevels> level_used_{};  ///< by a rule; received always is, by the protected one
+  std::uint64_t holders_ = 0;               ///< bit i: replicas_[i].holds
   Position sealed_ = 0;
   Position committed_ = 0;
   Instant deadline_ = kNever;

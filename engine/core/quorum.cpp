@@ -1,7 +1,9 @@
 #include "core/quorum.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -9,6 +11,9 @@
 namespace quorate::core {
 
 namespace {
+
+/// Up to here an insertion sort beats a selection.
+constexpr std::size_t kInsertionMax = 8;
 
 Position nth_of_two(Position a, Position b, std::uint32_t n) {
   return n == 1 ? std::max(a, b) : std::min(a, b);
@@ -46,6 +51,9 @@ Result<std::uint64_t> members_of(const Rule& rule, std::span<const std::string> 
 
 Result<std::uint32_t> count_of(const Rule& rule, std::uint32_t members) {
   const auto out_of_range = [&](std::uint32_t low, std::uint32_t high) {
+    if (low > high) {
+      return Error(Errc::invalid_option, "rule: needs a replica, this primary has none");
+    }
     return Error(Errc::invalid_option, "rule count: found " + std::to_string(rule.count) +
                                            ", allowed " + std::to_string(low) + "…" +
                                            std::to_string(high) + " with these replicas");
@@ -63,6 +71,17 @@ Result<std::uint32_t> count_of(const Rule& rule, std::uint32_t members) {
   return Error(Errc::invalid_option, "rule kind: unknown");
 }
 
+Position nth_by_insertion(std::span<const Position> values, std::uint32_t n) {
+  std::array<Position, kInsertionMax> sorted;
+  std::uint32_t size = 0;
+  for (const Position value : values) {
+    std::uint32_t at = size++;
+    for (; at > 0 && sorted[at - 1] < value; --at) sorted[at] = sorted[at - 1];
+    sorted[at] = value;
+  }
+  return sorted[n - 1];
+}
+
 }  // namespace
 
 Position nth_largest(std::span<const Position> values, std::uint32_t n) noexcept {
@@ -73,21 +92,20 @@ Position nth_largest(std::span<const Position> values, std::uint32_t n) noexcept
     case 3: return nth_of_three(values[0], values[1], values[2], n);
     default: break;
   }
-  std::array<Position, kReplicasMax> sorted;
-  std::uint32_t size = 0;
-  for (const Position value : values) {
-    std::uint32_t at = size++;
-    for (; at > 0 && sorted[at - 1] < value; --at) sorted[at] = sorted[at - 1];
-    sorted[at] = value;
-  }
-  return sorted[n - 1];
+  if (values.size() <= kInsertionMax) return nth_by_insertion(values, n);
+  std::array<Position, kReplicasMax> copy;
+  const auto end = std::copy(values.begin(), values.end(), copy.begin());
+  const auto nth = copy.begin() + (n - 1);
+  std::nth_element(copy.begin(), nth, end, std::greater<>{});
+  return *nth;
 }
 
 Result<CompiledRule> compile_rule(const Rule& rule, std::span<const std::string> replicas,
                                   std::uint32_t floor_copies) {
   if (rule.level == Level::durable) {
     return Error(Errc::unsupported,
-                 "level durable: unsupported until the durable log exists; use received or applied");
+                 "level durable: unsupported until the durable log exists; allowed received, "
+                 "applied");
   }
   if (rule.kind == Rule::Kind::async && rule.level == Level::applied) {
     return Error(Errc::invalid_option, "level applied: not offered for async; allowed received");
@@ -98,6 +116,8 @@ Result<CompiledRule> compile_rule(const Rule& rule, std::span<const std::string>
   auto count = count_of(rule, static_cast<std::uint32_t>(std::popcount(members.value())));
   if (!count) return count.error();
   compiled.count = count.value();
+  // A rule that needs nobody is the same rule whomever it names.
+  if (compiled.count == 0) compiled.members = 0;
   if (compiled.count + 1 < floor_copies) {
     return Error(Errc::invalid_option, "rule: asks for " + std::to_string(compiled.count + 1) +
                                            " copies, floor_copies requires at least " +

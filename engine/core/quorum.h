@@ -15,14 +15,14 @@
 namespace quorate::core {
 
 /// The n-th largest value, n counted from 1. Requires 1 <= n <= values.size() <= kReplicasMax.
-/// Small networks for up to 3 and 5 values; no allocation for any size.
+/// Comparisons alone for up to 3 values; no allocation for any size.
 Position nth_largest(std::span<const Position> values, std::uint32_t n) noexcept;
 
 /// A rule with its names resolved: the primary and any `count` of the replicas in `members`.
 struct CompiledRule {
   Level level = Level::received;
   std::uint32_t count = 0;      ///< replicas needed besides the primary; 0 for async
-  std::uint64_t members = 0;    ///< bit i: the i-th replica of the configuration may count
+  std::uint64_t members = 0;    ///< bit i: the i-th replica may count; none when count is 0
 
   friend bool operator==(const CompiledRule&, const CompiledRule&) = default;
 };

@@ -6,6 +6,11 @@
 
 namespace quorate::core {
 
+namespace {
+/// Credit is renewed at the latest when this part of the ring has become free.
+constexpr std::uint64_t kCreditShare = 4;
+}  // namespace
+
 std::string_view to_string(FrameVerdict verdict) noexcept {
   switch (verdict) {
     case FrameVerdict::accept: return "accepted";
@@ -19,12 +24,18 @@ std::string_view to_string(FrameVerdict verdict) noexcept {
 }
 
 void ReplicaMachine::on_session(const Epoch& epoch) noexcept {
+  end_session();
   session_epoch_ = epoch;
-  if (state_ != State::needs_full_copy) state_ = State::claiming;
-  // What the last session was told does not bind this primary's view of us.
+  state_ = State::claiming;
+  // The claim says what is received. What else the last session was told, this one was not.
   told_received_ = received_;
   told_applied_ = 0;
-  told_credit_ = credit_limit();
+}
+
+/// Keeps of the primary's word what it proved.
+void ReplicaMachine::end_session() noexcept {
+  committed_ = exposed();
+  told_committed_ = 0;
 }
 
 ResumeClaim ReplicaMachine::claim() const noexcept {
@@ -34,18 +45,18 @@ ResumeClaim ReplicaMachine::claim() const noexcept {
 
 bool ReplicaMachine::on_verdict(const ResumeVerdict& verdict) noexcept {
   if (verdict.verdict == Verdict::needs_full_copy) {
+    end_session();
     state_ = State::needs_full_copy;
     return true;
   }
-  if (state_ != State::claiming || verdict.position != received_) {
-    return state_ == State::needs_full_copy;
-  }
+  if (state_ != State::claiming || verdict.position != received_) return false;
   if (verdict.verdict == Verdict::from_start && received_ != 0) return false;
   state_ = State::streaming;
   return true;
 }
 
 void ReplicaMachine::on_disconnected() noexcept {
+  end_session();
   if (state_ != State::needs_full_copy) state_ = State::idle;
 }
 
@@ -67,10 +78,13 @@ void ReplicaMachine::on_frame(const FrameInfo& frame) noexcept {
 }
 
 void ReplicaMachine::on_committed(Position committed) noexcept {
-  committed_ = std::max(committed_, committed);
+  told_committed_ = std::max(told_committed_, committed);
 }
 
-Position ReplicaMachine::exposed() const noexcept { return std::min(committed_, received_); }
+Position ReplicaMachine::exposed() const noexcept {
+  if (state_ != State::streaming) return committed_;
+  return std::max(committed_, std::min(told_committed_, received_));
+}
 
 void ReplicaMachine::on_applied(Position applied) noexcept {
   CHECK(applied <= exposed());
@@ -82,14 +96,16 @@ Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
           credit_limit()};
 }
 
-bool ReplicaMachine::acknowledgement_due() const noexcept {
-  return state_ == State::streaming && (received_ != told_received_ || applied_ != told_applied_);
+bool ReplicaMachine::acknowledgement_due(bool applied_awaited) const noexcept {
+  if (state_ != State::streaming) return false;
+  if (received_ != told_received_) return true;
+  const std::uint64_t untold_bytes = applied_ - told_applied_;
+  return untold_bytes > 0 && (applied_awaited || untold_bytes >= config_.ring_bytes / kCreditShare);
 }
 
 void ReplicaMachine::on_acknowledged() noexcept {
   told_received_ = received_;
   told_applied_ = applied_;
-  told_credit_ = credit_limit();
 }
 
 }  // namespace quorate::core

@@ -35,9 +35,11 @@ class ReplicaMachine {
 
   // Events.
 
-  /// A session with a primary of `epoch` has begun; claim() is to be sent.
+  /// A session with a primary of `epoch` has begun; claim() is to be sent. Also after
+  /// needs_full_copy: each primary answers for itself.
   void on_session(const Epoch& epoch) noexcept;
-  /// The primary's answer. False: it does not fit the claim (close the connection).
+  /// The primary's answer, or, while streaming, its word that it cannot go on (needs_full_copy).
+  /// False: it does not fit the claim (close the connection).
   bool on_verdict(const ResumeVerdict& verdict) noexcept;
   void on_disconnected() noexcept;
 
@@ -45,7 +47,8 @@ class ReplicaMachine {
   [[nodiscard]] FrameVerdict check_frame(const FrameInfo& frame) const noexcept;
   /// The frame's body has been verified: it is received. Only after check_frame accepted it.
   void on_frame(const FrameInfo& frame) noexcept;
-  /// The primary's committed position; counts only up to what is received and matched here.
+  /// The primary's committed position. Counts only in this session, once the claim is matched, and
+  /// up to what is received: another primary may hold other bytes there.
   void on_committed(Position committed) noexcept;
   /// The program has applied up to here. Monotone.
   void on_applied(Position applied) noexcept;
@@ -55,12 +58,18 @@ class ReplicaMachine {
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] ResumeClaim claim() const noexcept;
   [[nodiscard]] Acknowledgement acknowledgement() const noexcept;
-  /// Something changed that the primary has not been told.
-  [[nodiscard]] bool acknowledgement_due() const noexcept;
+  /// Something changed that the primary should be told now: what is received always; what is
+  /// applied when somebody awaits it, or when it makes enough room for the primary to send more.
+  [[nodiscard]] bool acknowledgement_due(bool applied_awaited) const noexcept;
+  /// The primary knows less than it could; told at the next heartbeat.
+  [[nodiscard]] bool behind_on_telling() const noexcept {
+    return state_ == State::streaming && (received_ != told_received_ || applied_ != told_applied_);
+  }
   void on_acknowledged() noexcept;  ///< acknowledgement() was handed to the connection
 
   [[nodiscard]] Position received() const noexcept { return received_; }
-  [[nodiscard]] Position exposed() const noexcept;  ///< min(committed, received)
+  /// What the program may see: committed and received. Never falls.
+  [[nodiscard]] Position exposed() const noexcept;
   [[nodiscard]] Position applied() const noexcept { return applied_; }
   [[nodiscard]] const Epoch& epoch() const noexcept { return session_epoch_; }
   [[nodiscard]] const ReplicaStreamConfig& config() const noexcept { return config_; }
@@ -68,17 +77,19 @@ class ReplicaMachine {
   [[nodiscard]] Position credit_limit() const noexcept { return applied_ + config_.ring_bytes; }
 
  private:
+  void end_session() noexcept;
+
   ReplicaStreamConfig config_;
   State state_ = State::idle;
   Epoch session_epoch_;       ///< of the primary of this session
   Epoch last_epoch_;          ///< of the last frame held
   std::uint32_t last_checksum_ = 0;
   Position received_ = 0;     ///< Invariant: applied_ <= received_.
-  Position committed_ = 0;    ///< as told; may be ahead of received_
+  Position committed_ = 0;    ///< proved by sessions that ended. Invariant: at most received_
+  Position told_committed_ = 0;  ///< by this session's primary; may be ahead of received_
   Position applied_ = 0;
   Position told_received_ = 0;
   Position told_applied_ = 0;
-  Position told_credit_ = 0;
 };
 
 }  // namespace quorate::core

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "base/random.h"
 #include "base/time.h"
 #include "core/message.h"
 
@@ -39,9 +40,15 @@ class Liveness {
 
   void on_sent(Instant now) noexcept { sent_at_ = now; }
   void on_heard(Instant now) noexcept { heard_at_ = now; }
-  [[nodiscard]] bool heartbeat_due(Instant now) const noexcept { return now - sent_at_ >= heartbeat_ns_; }
-  [[nodiscard]] bool peer_gone(Instant now) const noexcept { return now - heard_at_ >= timeout_ns_; }
-  [[nodiscard]] Instant next_deadline() const noexcept;
+  [[nodiscard]] bool heartbeat_due(Instant now) const noexcept {
+    return now - sent_at_ >= heartbeat_ns_;
+  }
+  [[nodiscard]] bool peer_gone(Instant now) const noexcept {
+    return now - heard_at_ >= timeout_ns_;
+  }
+  /// When one of the two above may become true. `sending`: a send is in flight, so no heartbeat can
+  /// go out and none is owed; without it a peer that does not read would keep the loop awake.
+  [[nodiscard]] Instant next_deadline(bool sending) const noexcept;
 
  private:
   std::int64_t heartbeat_ns_;
@@ -50,21 +57,24 @@ class Liveness {
   Instant heard_at_;
 };
 
-/// Full jitter: a uniform draw between 0 and a bound that doubles from min to max with each failure.
-/// Reset only by a session that stayed healthy for `healthy_ns`, not by a connect that fails later.
+/// Full jitter: a uniform draw between 0 and a bound that doubles from min to max with each
+/// failure. Reset only by a session that stayed healthy for long, not by a connect that fails soon.
 class Backoff {
  public:
+  /// A session that lived this long proves that the peer is well.
+  static constexpr std::int64_t kHealthy_ns = 30 * kSecond_ns;
+
   Backoff(std::int64_t min_ns, std::int64_t max_ns, std::uint64_t seed) noexcept;
 
   void on_session_began(Instant now) noexcept;
-  /// The delay before the next attempt.
+  /// An attempt failed or a session ended: the delay before the next attempt.
   std::int64_t on_failure(Instant now) noexcept;
 
  private:
   std::int64_t min_ns_;
   std::int64_t max_ns_;
   std::int64_t bound_ns_;
-  std::uint64_t random_state_;
+  base::Random random_;
   Instant began_at_ = kNever;
 };
 
