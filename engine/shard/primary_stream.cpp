@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "shard/primary_driver.h"
 #include "wire/batch.h"
 #include "wire/crc32c.h"
 
@@ -54,8 +55,8 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
 
 base::TailRing::Space PrimaryStream::open_and_claim(std::uint64_t payload_bytes) noexcept {
   // The budget first: an open ring may be written at once.
-  if (!arena_.acquire()) return {nullptr, 0, 0, base::TailRing::Refusal::parked};
-  if (!ring_.unpark()) arena_.release();
+  // Without it, somebody else may have opened this very ring meanwhile.
+  if (arena_.acquire() && !ring_.unpark()) arena_.release();
   return ring_.claim(payload_bytes);
 }
 
@@ -70,7 +71,9 @@ Error PrimaryStream::refusal_error(base::TailRing::Refusal refusal,
     case Refusal::closed:
       if (state() == StreamState::fenced) return Error(Errc::fenced, "this epoch was given up");
       return Error(Errc::closed, "the primary is closed");
-    case Refusal::parked: return Error(Errc::busy, "ring_budget_bytes is used up by other streams");
+    case Refusal::parked:
+      return Error(Errc::busy, "ring_budget_bytes is used up by other streams, or this stream's "
+                               "idle ring is being given back right now");
     case Refusal::full:
     case Refusal::none: break;
   }
@@ -87,6 +90,81 @@ std::uint32_t PrimaryStream::copies_at(Position position, Level level) const noe
     if (counter.load(std::memory_order_acquire) >= position) ++copies;
   }
   return copies;
+}
+
+Outcome PrimaryStream::outcome(Position target, RuleId rule) const noexcept {
+  const RuleSlot& slot = rules_[rule.index];
+  if (slot.watermark.load(std::memory_order_acquire) >= target) {
+    // Counters may be ahead of the release, never behind it.
+    const std::uint32_t copies = std::max(copies_at(target, slot.compiled.level),
+                                          slot.compiled.count + 1);
+    return {OutcomeKind::released, slot.compiled.level, copies};
+  }
+  const OutcomeKind kind =
+      ended_.load(std::memory_order_acquire) ? OutcomeKind::unknown : OutcomeKind::pending;
+  return {kind, slot.compiled.level, copies_at(target, slot.compiled.level)};
+}
+
+bool PrimaryStream::turns_here() { return shard_.host_here() && !shard_.turning(); }
+
+bool PrimaryStream::wait_space(std::uint64_t payload_bytes, Instant deadline) {
+  // Waking a writer for every frame costs more than it gains, so it waits for a part of the ring.
+  const std::uint64_t bytes = std::max(base::record_bytes(payload_bytes), ring_.size() / 8);
+  const bool turns = turns_here();
+  while (!refusing_.load(std::memory_order_acquire)) {
+    const Position target = ring_.claimed() + bytes;
+    // A parked ring has space, but its budget may be used up: that ends without a wake-up.
+    const bool parked = ring_.parked();
+    if (!parked && ring_.limit() >= target) return true;
+    const Instant now = shard_.reactor().now();
+    if (now >= deadline) return false;
+    const Instant until = parked ? std::min(deadline, now + kMillisecond_ns) : deadline;
+    if (turns) {
+      shard_.turn(until, {&ring_.limit_word(), parked ? ~Position{0} : target});
+    } else {
+      space_waiters_.wait_until(ring_.limit_word(), parked ? ~Position{0} : target, refusing_,
+                                until);
+    }
+    if (parked && !refusing_.load(std::memory_order_acquire)) return true;
+  }
+  return false;
+}
+
+Status PrimaryStream::check_wait(const Ticket& ticket, RuleId rule) const {
+  if (ticket.stream != id()) {
+    return Error(Errc::invalid_option, "ticket: of stream " + std::to_string(ticket.stream) +
+                                           ", this is stream " + std::to_string(id()));
+  }
+  if (ticket.epoch != epoch()) {
+    return Error(Errc::fenced, "ticket: of another epoch than this primary's");
+  }
+  if (rule.index >= rule_count()) {
+    return Error(Errc::invalid_option, "rule: id " + std::to_string(rule.index) +
+                                           " is not registered on this stream");
+  }
+  return Done{};
+}
+
+Status PrimaryStream::wait_release(Position target, RuleId rule, Instant deadline) {
+  RuleSlot& slot = rules_[rule.index];
+  if (shard_.hosted_here() && shard_.turning()) {
+    return Error(Errc::unsupported, "wait: not from a callback; it would wait for its own loop");
+  }
+  const Instant start = shard_.reactor().now();
+  if (turns_here()) {
+    const Goal goal{&slot.watermark, target};
+    while (!goal.reached() && !ended_.load() && shard_.reactor().now() < deadline) {
+      shard_.turn(deadline, goal);
+    }
+    return Done{};
+  }
+  const Instant spin_until =
+      std::min(deadline, start + shard_.options().spin.count() * kMicrosecond_ns);
+  while (spin_until > start && shard_.reactor().now() < spin_until) {
+    if (slot.watermark.load(std::memory_order_acquire) >= target) return Done{};
+  }
+  slot.waiters.wait_until(slot.watermark, target, ended_, deadline);
+  return Done{};
 }
 
 StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant now) const {
@@ -133,6 +211,8 @@ Result<RuleId> PrimaryStream::register_rule(const Rule& rule, std::span<const st
   return RuleId{static_cast<std::uint8_t>(count)};
 }
 
+void PrimaryStream::on_ready() { driver_.on_published(*this); }
+
 bool PrimaryStream::seal(std::uint32_t frames_max, Instant now) {
   bool sealed = false;
   for (std::uint32_t i = 0; i < frames_max && !frames_.full(); ++i) {
@@ -169,39 +249,47 @@ void PrimaryStream::seal_frame(const base::TailRing::Walk& walk, Instant now) {
   frames_.push({begin, walk.end, epoch(), last_checksum_, slot});
   machine_.on_sealed(walk.end, effects);
   records_sealed += walk.records;
+  bytes_sealed += walk.end - begin;
+  ++frames_sealed;
+  used_at = now;
 }
 
-void PrimaryStream::reclaim(Instant now) {
+Instant PrimaryStream::reclaim(Instant now) {
   const Position claimed = ring_.claimed();
   const std::uint64_t ring = ring_.size();
   Position wanted = claimed + ring / kFreeShare > ring ? claimed + ring / kFreeShare - ring : 0;
   if (frames_.size() > config_.frame_slots / 4 * 3) {
     wanted = std::max(wanted, frames_.at(config_.frame_slots / 4).end);
   }
-  if (wanted <= reclaimed_) return;
+  wanted = frames_.end_at_or_before(wanted, reclaimed_);
+  if (wanted <= reclaimed_) return kNever;
   const Position allowed = machine_.reclaim(wanted, now, effects);
   const Position until = frames_.end_at_or_before(allowed, reclaimed_);
-  if (until <= reclaimed_) return;
+  if (until <= reclaimed_) return machine_.next_deadline();
   ring_.give_back(reclaimed_, until);
   reclaimed_ = until;
   frames_.pop_until(until);
   space_waiters_.on_advanced(ring_.limit());
+  return machine_.next_deadline();
 }
 
-std::int64_t PrimaryStream::sealed_at(Position position) const noexcept {
+Instant PrimaryStream::sealed_at(Position position) const noexcept {
   const auto* frame = frames_.begins_at(position, nullptr);
-  if (frame == nullptr && !frames_.empty()) frame = &frames_.front();
-  if (frame == nullptr) return shard_.now();
+  if (frame == nullptr) return kNever;
   const auto view = wire::view_batch_prefix(
       std::span<const std::byte, wire::kBatchPrefixBytes>(
           prologue(*frame).data() + wire::kFrameHeaderBytes, wire::kBatchPrefixBytes),
       frame->end - frame->begin);
-  return static_cast<std::int64_t>(view.sealed_at_ns);
+  return static_cast<Instant>(view.sealed_at_ns);
 }
 
-void PrimaryStream::publish_effects() {
+void PrimaryStream::publish_effects(Instant now) {
   sealed_.store(machine_.sealed(), std::memory_order_release);
   committed_.store(machine_.committed(), std::memory_order_release);
+  // Counters before watermarks: who sees a release also sees the copies that made it.
+  for (; changed_replicas != 0; changed_replicas &= changed_replicas - 1) {
+    publish_replica(static_cast<std::uint32_t>(std::countr_zero(changed_replicas)), now);
+  }
   for (std::uint32_t left = effects.rules_advanced; left != 0; left &= left - 1) {
     const auto r = static_cast<std::uint32_t>(std::countr_zero(left));
     rules_[r].watermark.store(machine_.watermark(r), std::memory_order_release);
@@ -217,20 +305,23 @@ void PrimaryStream::publish_replica(std::uint32_t index, Instant now) noexcept {
   counters.durable.store(replica.durable, std::memory_order_release);
   counters.applied.store(replica.applied, std::memory_order_release);
   counters.state.store(static_cast<ReplicaStatus::State>(replica.state), std::memory_order_release);
-  counters.lag_since.store(replica.received < machine_.sealed() ? sealed_at(replica.received) : now,
-                           std::memory_order_release);
+  const Instant since = replica.received < machine_.sealed() ? sealed_at(replica.received) : now;
+  // What it lacks has left the ring: it goes on lagging since when it began to.
+  if (since != kNever) counters.lag_since.store(since, std::memory_order_release);
 }
 
-bool PrimaryStream::park_if_idle() {
+bool PrimaryStream::park_if_idle(Instant now) {
   const Position end = machine_.sealed();
   if (end == 0 || ring_.claimed() != end) return false;
+  bool wanted = false;
   for (std::uint32_t i = 0; i < machine_.replica_count(); ++i) {
     const core::ReplicaProgress& replica = machine_.replica(i);
-    if (replica.pin != replica.sent) return false;
-    // Whoever may still want these bytes keeps them resident.
-    if (replica.holds && replica.received < end) return false;
+    wanted = wanted || (replica.received < end &&
+                        replica.state != core::ReplicaState::needs_full_copy);
   }
-  if (!ring_.park(end)) return false;
+  // Whoever comes back to a quiet stream finds what it lacks, as long as there is memory for all.
+  if (wanted && !arena_.under_pressure()) return false;
+  if (machine_.reclaim(end, now, effects) != end || !ring_.park(end)) return false;
   frames_.pop_until(end);
   reclaimed_ = end;
   arena_.give_back(slice_);
@@ -239,9 +330,20 @@ bool PrimaryStream::park_if_idle() {
   return true;
 }
 
-void PrimaryStream::end(StreamState state) {
-  state_.store(state, std::memory_order_release);
+void PrimaryStream::begin_close() {
+  StreamState open = StreamState::open;
+  state_.compare_exchange_strong(open, StreamState::closed);
   ring_.close();
+  refusing_.store(true, std::memory_order_release);
+  space_waiters_.wake_all();
+}
+
+void PrimaryStream::end(StreamState state) {
+  // A fenced stream stays fenced when its primary closes.
+  StreamState open = StreamState::open;
+  state_.compare_exchange_strong(open, state);
+  ring_.close();
+  refusing_.store(true, std::memory_order_release);
   ended_.store(true, std::memory_order_release);
   for (std::uint32_t r = 0; r < rule_count(); ++r) rules_[r].waiters.wake_all();
   space_waiters_.wake_all();

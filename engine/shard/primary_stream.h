@@ -51,9 +51,10 @@ struct PrimaryStreamConfig {
   std::uint32_t max_record_bytes = 0;
   std::uint32_t max_batch_bytes = 0;
   std::uint32_t frame_slots = 0;
+  std::uint32_t local_index = 0;  ///< among the streams of its loop
 };
 
-class PrimaryStream : public ReadyItem {
+class PrimaryStream final : public ReadyItem {
  public:
   PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingArena& arena, std::uint32_t slice,
                 const PrimaryStreamConfig& config, std::span<std::byte> ring,
@@ -63,16 +64,18 @@ class PrimaryStream : public ReadyItem {
 
   base::TailRing::Space claim(std::uint64_t payload_bytes) noexcept {
     base::TailRing::Space space = ring_.claim(payload_bytes);
-    if (space.refusal == base::TailRing::Refusal::parked) [[unlikely]] space = open_and_claim(payload_bytes);
+    if (space.refusal == base::TailRing::Refusal::parked) [[unlikely]] {
+      space = open_and_claim(payload_bytes);
+    }
     return space;
   }
   void publish(Position begin, std::uint64_t payload_bytes) noexcept {
     ring_.publish(begin, payload_bytes);
-    if (!queued.load(std::memory_order_acquire)) shard_.notify(*this);
+    if (!queued.load(std::memory_order_seq_cst)) shard_.notify(*this);
   }
   void abandon(Position begin, std::uint64_t payload_bytes) noexcept {
     ring_.abandon(begin, payload_bytes);
-    if (!queued.load(std::memory_order_acquire)) shard_.notify(*this);
+    if (!queued.load(std::memory_order_seq_cst)) shard_.notify(*this);
   }
   [[nodiscard]] Ticket ticket(Position end) const noexcept { return {epoch(), end, id()}; }
   [[nodiscard]] const Epoch& epoch() const noexcept { return config_.machine.epoch; }
@@ -88,29 +91,47 @@ class PrimaryStream : public ReadyItem {
     return rule_count_.load(std::memory_order_acquire);
   }
   [[nodiscard]] RuleSlot& rule(std::uint32_t index) noexcept { return rules_[index]; }
+  [[nodiscard]] std::uint32_t local_index() const noexcept { return config_.local_index; }
   [[nodiscard]] const ReplicaCounters& counters(std::uint32_t replica) const noexcept {
     return counters_[replica];
   }
-  [[nodiscard]] base::WatermarkWaiters& space_waiters() noexcept { return space_waiters_; }
+  /// False when the deadline passed or no claim can succeed any more.
+  bool wait_space(std::uint64_t payload_bytes, Instant deadline);
+  /// A ticket of another stream or reign, or a rule that is not registered, cannot be awaited.
+  [[nodiscard]] Status check_wait(const Ticket& ticket, RuleId rule) const;
+  /// Returns when released, ended or late; outcome() says which. On the thread that hosts the loop
+  /// it turns the loop. Error: called from within the loop's turn.
+  Status wait_release(Position target, RuleId rule, Instant deadline);
   /// Nodes that have `position` at that level now, the primary included.
   [[nodiscard]] std::uint32_t copies_at(Position position, Level level) const noexcept;
+  /// What became of a write that ends at `target`, as of now.
+  [[nodiscard]] Outcome outcome(Position target, RuleId rule) const noexcept;
   [[nodiscard]] StreamStatus status(std::span<const std::string> names, Instant now) const;
 
   // The loop.
 
+  void on_ready() override;  ///< something was published: the driver looks at this stream
   Result<RuleId> register_rule(const Rule& rule, std::span<const std::string> names,
                                std::uint32_t floor_copies);
   /// Seals what has been published into at most `frames_max` frames; true when it sealed any.
   bool seal(std::uint32_t frames_max, Instant now);
-  /// Bytes published (or being written) behind the last frame.
+  /// Bytes claimed behind the last frame, published or still being written.
   [[nodiscard]] std::uint64_t unsealed_bytes() const noexcept {
     return ring_.claimed() - machine_.sealed();
   }
-  void reclaim(Instant now);
-  void publish_effects();
-  void publish_replica(std::uint32_t replica, Instant now) noexcept;
+  /// What the next frame begins with has been published.
+  [[nodiscard]] bool can_seal() const noexcept {
+    return !frames_.full() && ring_.published(machine_.sealed());
+  }
+  /// Gives space back that nobody needs. Returns when to ask again even if nothing happens.
+  Instant reclaim(Instant now);
+  /// Makes what the machine decided since the last call visible and wakes who sleeps for it.
+  void publish_effects(Instant now);
   /// Gives the ring's pages back if nothing needs them. True when it did.
-  bool park_if_idle();
+  bool park_if_idle(Instant now);
+  /// Refuses claims from now on; what was published is still delivered.
+  void begin_close();
+  /// Final: resolves every waiter that is not released to `unknown`.
   void end(StreamState state);
 
   [[nodiscard]] std::span<const std::byte> prologue(const core::FrameEntry& frame) const noexcept {
@@ -127,18 +148,32 @@ class PrimaryStream : public ReadyItem {
   static std::size_t frame_memory_bytes(std::uint32_t frame_slots) noexcept;
 
   core::PrimaryMachine& machine() noexcept { return machine_; }
+  [[nodiscard]] const core::PrimaryMachine& machine() const noexcept { return machine_; }
   core::FrameIndex& frames() noexcept { return frames_; }
+
+  // The driver's notes about this stream.
+
   core::PrimaryEffects effects;
-  bool active = false;          ///< in the driver's list of streams to look at
-  Instant stuck_since = kNever; ///< when the loop first saw the claim that nobody publishes
-  Position stuck_at = 0;
-  Instant idle_since = 0;
-  std::uint64_t records_sealed = 0;
+  std::uint64_t changed_replicas = 0;  ///< bit i: counters of replica i are to be published
+  bool active = false;           ///< in the driver's list of streams with something to seal
+  bool crowded = false;          ///< left that list because its frame index is full
+  bool touched = false;          ///< in the driver's list of streams with something to publish
+  bool resident = false;         ///< in the driver's list of streams that hold ring pages
+  Instant stuck_since = kNever;  ///< when the loop first saw the claim that nobody publishes
+  Instant held_since = kNever;   ///< since when published records wait for a free connection
+  Instant used_at = 0;           ///< when the last frame was sealed
+  std::uint64_t records_sealed = 0;  ///< since the driver counted last, as the two below
+  std::uint64_t frames_sealed = 0;
+  std::uint64_t bytes_sealed = 0;
 
  private:
   base::TailRing::Space open_and_claim(std::uint64_t payload_bytes) noexcept;
+  /// True when this thread hosts the loop and may turn it now.
+  [[nodiscard]] bool turns_here();
   void seal_frame(const base::TailRing::Walk& walk, Instant now);
-  [[nodiscard]] std::int64_t sealed_at(Position position) const noexcept;
+  void publish_replica(std::uint32_t replica, Instant now) noexcept;
+  /// When the frame that begins there was sealed; kNever when the ring does not hold it any more.
+  [[nodiscard]] Instant sealed_at(Position position) const noexcept;
 
   PrimaryDriver& driver_;
   Shard& shard_;
@@ -148,7 +183,8 @@ class PrimaryStream : public ReadyItem {
 
   base::TailRing ring_;
   std::atomic<StreamState> state_{StreamState::open};
-  std::atomic<bool> ended_{false};
+  std::atomic<bool> refusing_{false};  ///< closed or fenced: no claim succeeds any more
+  std::atomic<bool> ended_{false};     ///< no watermark rises any more
   std::atomic<Position> sealed_{0};
   std::atomic<Position> committed_{0};
   std::atomic<std::uint32_t> rule_count_{0};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "base/check.h"
@@ -21,7 +20,9 @@ Shard::Shard(std::uint32_t index, const EngineOptions& options,
       mailbox_(kMailboxCapacity),
       now_(reactor_->now()) {}
 
-void Shard::turn(Instant sleep_until) {
+void Shard::turn(Instant sleep_until, Goal goal) {
+  turning_ = true;
+  sleeper_.cancel();
   now_ = reactor_->now();
   drain_mailbox();
   drain_ready();
@@ -29,26 +30,35 @@ void Shard::turn(Instant sleep_until) {
   for (Driver* driver : drivers_) driver->expire(now_);
   for (Driver* driver : drivers_) driver->step(now_);
   for (Driver* driver : drivers_) driver->send(now_);
-  for (Driver* driver : drivers_) driver->publish();
+  for (Driver* driver : drivers_) driver->publish(now_);
   turns_.store(turns() + 1, std::memory_order_relaxed);
-  wait_for_work(sleep_until);
+  wait_for_work(sleep_until, goal);
+  turning_ = false;
 }
 
-void Shard::wait_for_work(Instant sleep_until) {
-  Instant until = sleep_until;
+void Shard::wait_for_work(Instant sleep_until, Goal goal) {
+  // Completions that are collected already belong to the next turn, which must not be slept over.
+  Instant until = reactor_->ready() || goal.reached() ? now_ : sleep_until;
   for (Driver* driver : drivers_) until = std::min(until, driver->next_deadline(now_));
-  if (until <= now_ || has_work()) return reactor_->wait(now_);
-  if (options_.spin.count() > 0) {
-    const Instant spin_until = std::min(until, now_ + options_.spin.count() * kMicrosecond_ns);
-    while (reactor_->now() < spin_until) {
-      reactor_->wait(0);
-      if (reactor_->ready() || has_work()) return;
-    }
-  }
-  sleeper_.prepare();
+  if (until > now_ && options_.spin.count() > 0 && spun_into_work(until)) return;
+  if (until > now_ || polled_outside_) sleeper_.prepare();
   // A producer that pushed before prepare() is seen here; one that pushes after it wakes the loop.
-  reactor_->wait(has_work() ? now_ : until);
-  sleeper_.cancel();
+  reactor_->wait(until <= now_ || has_work() ? now_ : until);
+  if (!polled_outside_) sleeper_.cancel();
+}
+
+bool Shard::spun_into_work(Instant until) {
+  const Instant spin_until = std::min(until, now_ + options_.spin.count() * kMicrosecond_ns);
+  do {
+    reactor_->wait(now_);
+    if (reactor_->ready() || has_work()) return true;
+  } while (reactor_->now() < spin_until);
+  return false;
+}
+
+int Shard::event_fd() {
+  polled_outside_ = true;
+  return reactor_->event_fd();
 }
 
 bool Shard::has_work() const noexcept { return !ready_.empty() || !mailbox_.empty(); }
@@ -62,15 +72,16 @@ void Shard::drain_mailbox() {
 }
 
 void Shard::drain_ready() {
-  ready_.take_all([](base::ReadyNode& node) {
-    auto& item = static_cast<ReadyItem&>(node);
-    item.owner->on_ready(item);
-  });
+  ready_.take_all([](base::ReadyNode& node) { static_cast<ReadyItem&>(node).on_ready(); });
 }
 
 void Shard::attach(Driver& driver) { drivers_.push_back(&driver); }
 
-void Shard::detach(Driver& driver) { std::erase(drivers_, &driver); }
+void Shard::detach(Driver& driver) {
+  // What the driver owns may be in the list, and is about to be destroyed.
+  drain_ready();
+  std::erase(drivers_, &driver);
+}
 
 bool Shard::post(std::function<void()> task) {
   if (!mailbox_.push(std::move(task))) return false;
@@ -78,15 +89,24 @@ bool Shard::post(std::function<void()> task) {
   return true;
 }
 
-bool Shard::hosted_here() noexcept {
-  std::thread::id expected{};
-  const auto self = std::this_thread::get_id();
-  if (!options_.hosted) return host_.load(std::memory_order_acquire) == self;
-  return host_.compare_exchange_strong(expected, self) || expected == self;
+bool Shard::host_here() {
+  if (hosted_here()) return true;
+  if (!options_.hosted || host_.load(std::memory_order_acquire) != std::thread::id{}) return false;
+  bind_here();
+  return true;
+}
+
+void Shard::bind_here() {
+  std::lock_guard lock(unhosted_);
+  host_.store(std::this_thread::get_id(), std::memory_order_release);
 }
 
 void Shard::call(const std::function<void()>& task) {
   if (hosted_here()) return task();
+  if (options_.hosted) {
+    std::lock_guard lock(unhosted_);
+    if (host_.load(std::memory_order_acquire) == std::thread::id{}) return task();
+  }
   struct {
     std::mutex mutex;
     std::condition_variable done;

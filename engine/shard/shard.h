@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -28,15 +29,28 @@ class Driver {
   virtual void expire(Instant now) = 0;   ///< deadlines that have passed
   virtual void step(Instant now) = 0;     ///< decide: seal, count, place
   virtual void send(Instant now) = 0;     ///< hand the connections what they may send
-  virtual void publish() = 0;             ///< make watermarks visible, wake who sleeps for them
+  virtual void publish(Instant now) = 0;  ///< make watermarks visible, wake who sleeps for them
+  /// When it must be called again even if nothing happens; in the past: at once.
   [[nodiscard]] virtual Instant next_deadline(Instant now) const = 0;
-  /// A node of the ready list that is this driver's (see ReadyOwner).
-  virtual void on_ready(base::ReadyNode& node) = 0;
 };
 
-/// What application threads push when they have something for a loop: `owner` is told in the turn.
+/// What application threads push when they have something for a loop: on_ready is called in the turn.
+/// It re-arms the item with `queued.store(false)` before it looks for the last time.
 struct ReadyItem : base::ReadyNode {
-  Driver* owner = nullptr;
+  virtual void on_ready() = 0;
+
+ protected:
+  ~ReadyItem() = default;
+};
+
+/// What the thread that turns a loop waits for: a watermark to reach a position.
+struct Goal {
+  const std::atomic<Position>* watermark = nullptr;
+  Position target = 0;
+
+  [[nodiscard]] bool reached() const noexcept {
+    return watermark != nullptr && watermark->load(std::memory_order_acquire) >= target;
+  }
 };
 
 class Shard {
@@ -44,8 +58,9 @@ class Shard {
   Shard(std::uint32_t index, const EngineOptions& options,
         std::unique_ptr<reactor::Reactor> reactor);
 
-  /// Runs everything that is due, then sleeps until there is more or `sleep_until` has passed.
-  void turn(Instant sleep_until);
+  /// Runs everything that is due, then sleeps until there is more or `sleep_until` has passed. Does
+  /// not sleep once `goal` is reached.
+  void turn(Instant sleep_until, Goal goal = {});
 
   [[nodiscard]] reactor::Reactor& reactor() noexcept { return *reactor_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
@@ -58,9 +73,12 @@ class Shard {
   void attach(Driver& driver);
   void detach(Driver& driver);
 
+  /// For an embedder's own poll loop: readable when turn() has something to do.
+  [[nodiscard]] int event_fd();
+
   // Any thread.
 
-  /// The loop will call owner->on_ready(item). Cheap when the item is queued already.
+  /// The loop will call item.on_ready(). Cheap when the item is queued already.
   void notify(ReadyItem& item) noexcept {
     if (ready_.push(item) && sleeper_.should_wake()) reactor_->wake();
   }
@@ -69,16 +87,23 @@ class Shard {
   /// Runs on the loop and waits for it: at once when this thread hosts the loop, or when nobody
   /// hosts it yet.
   void call(const std::function<void()>& task);
-  /// True on the thread that turns this loop. A hosted loop that nobody has turned yet is bound to
-  /// the first thread that asks.
-  [[nodiscard]] bool hosted_here() noexcept;
-  void bind_here() noexcept { host_.store(std::this_thread::get_id()); }
+  /// True on the thread that turns this loop.
+  [[nodiscard]] bool hosted_here() const noexcept {
+    return host_.load(std::memory_order_acquire) == std::this_thread::get_id();
+  }
+  /// On the thread that turns the loop: inside a turn, so the loop must not be turned now.
+  [[nodiscard]] bool turning() const noexcept { return turning_; }
+  /// Makes this thread the one that turns the loop if there is none yet and the engine is hosted.
+  /// True when it is.
+  bool host_here();
+  void bind_here();
   void trace(TraceLevel level, const std::string& text) const;
 
  private:
   void drain_mailbox();
   void drain_ready();
-  void wait_for_work(Instant sleep_until);
+  void wait_for_work(Instant sleep_until, Goal goal);
+  [[nodiscard]] bool spun_into_work(Instant until);
   [[nodiscard]] bool has_work() const noexcept;
 
   const std::uint32_t index_;
@@ -89,7 +114,10 @@ class Shard {
   base::ReadyList ready_;
   base::Sleeper sleeper_;
   std::atomic<std::thread::id> host_;
+  std::mutex unhosted_;  ///< held while somebody acts for a loop that nobody hosts yet
   Instant now_ = 0;
+  bool turning_ = false;
+  bool polled_outside_ = false;  ///< somebody waits on event_fd between turns
   std::atomic<std::uint64_t> turns_{0};
 };
 

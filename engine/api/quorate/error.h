@@ -51,9 +51,9 @@ class [[nodiscard]] Result {
   explicit operator bool() const noexcept { return has_value(); }
 
   /// The value; on an error prints its text and aborts, so that short programs stay short.
-  [[nodiscard]] T& value() & { require(); return *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& value() const& { require(); return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& value() && { require(); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & { require(); return *std::get_if<0>(&state_); }
+  const T& value() const& { require(); return *std::get_if<0>(&state_); }
+  T&& value() && { require(); return std::move(*std::get_if<0>(&state_)); }
   [[nodiscard]] T& operator*() & { return value(); }
   [[nodiscard]] const T& operator*() const& { return value(); }
   [[nodiscard]] T&& operator*() && { return std::move(*this).value(); }

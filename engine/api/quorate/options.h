@@ -60,11 +60,15 @@ struct EngineOptions {
 struct LagPolicy {
   enum class Kind : std::uint8_t {
     hold,  ///< a slow replica that a registered rule needs makes append `busy`; when it has made no
-           ///< progress for `stall_limit`, it is dropped with an event
+           ///< progress for `stall_limit`, it is dropped with an event. One that no rule needs is
+           ///< waited for as a courtesy: while it makes progress, and for `stall_limit` at most
     drop,  ///< no replica ever makes append `busy`; who lags beyond the ring is dropped at once
   };
   Kind kind = Kind::hold;
   std::chrono::milliseconds stall_limit{2000};  ///< 1 … 3,600,000
+  /// Under hold, how long a connected replica that no rule needs may stand still and still be
+  /// waited for; 0 … 3,600,000, 0: not at all. What a stopped replica costs the others, once.
+  std::chrono::milliseconds courtesy{50};
 };
 
 struct PrimaryOptions {

@@ -99,7 +99,7 @@ class Stream {
   Result<Outcome> wait(const Ticket& ticket, const Rule& rule,
                        std::chrono::nanoseconds timeout = kForever);
 
-  /// Error busy: waiters_max callbacks are waiting; the callback will not run.
+  /// Errors busy (waiters_max callbacks are waiting) and closed: the callback will not run.
   Status on_released(const Ticket& ticket, RuleId rule, ReleaseCallback callback);
 
   [[nodiscard]] StreamStatus status() const;

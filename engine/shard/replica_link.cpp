@@ -1,0 +1,377 @@
+#include "shard/replica_link.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "shard/replica_node.h"
+#include "wire/frame.h"
+#include "wire/version.h"
+
+namespace quorate::shard {
+
+namespace {
+
+/// The largest control message of a primary and its envelope.
+constexpr std::uint32_t kStagingBytes = 64u << 10;
+constexpr std::int64_t kHouse_ns = kSecond_ns;
+
+std::int64_t ns(std::chrono::milliseconds time) { return time.count() * kMillisecond_ns; }
+
+}  // namespace
+
+ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
+    : node_(node),
+      shard_(shard),
+      loop_(loop),
+      liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
+      backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
+               base::random_seed()) {
+  connect_.owner = this;
+  connect_.complete = &ReplicaLink::on_connected;
+}
+
+// Dialing.
+
+void ReplicaLink::dial() {
+  state_ = State::dialing;
+  dial_at_ = kNever;
+  shard_.reactor().connect(connect_, node_.primary());
+}
+
+void ReplicaLink::on_connected(reactor::Operation& operation, std::int32_t result) {
+  auto& self = *static_cast<ReplicaLink*>(operation.owner);
+  if (result < 0) {
+    if (self.state_ != State::stopped) self.retry(std::string("connect: ") + std::strerror(-result));
+    return;
+  }
+  const reactor::Socket socket{result};
+  if (self.state_ == State::stopped) return self.shard_.reactor().close(socket);
+  self.connection_ = std::make_unique<transport::Connection>(
+      self.shard_.reactor(), socket, self, transport::Connection::Options{});
+  self.connection_gone_ = false;
+  self.say_hello();
+  self.connection_->start();
+}
+
+void ReplicaLink::say_hello() {
+  state_ = State::greeting;
+  const ReplicaOptions& options = node_.options();
+  liveness_ = core::Liveness(ns(options.heartbeat), ns(options.peer_timeout), shard_.now());
+  core::Hello hello;
+  hello.cluster = options.cluster;
+  hello.node = options.name;
+  hello.role = core::Role::replica;
+  hello.version_min = wire::kVersionMin;
+  hello.version_max = wire::kVersionMax;
+  hello.capabilities = wire::kCapabilities;
+  hello.loop = loop_;
+  hello.incarnation = node_.incarnation();
+  hello.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
+  hello.ring_bytes = options.ring_bytes;
+  connection_->queue_control(wire::MessageType::hello, encoder_.hello(hello));
+}
+
+void ReplicaLink::retry(const std::string& why) {
+  state_ = State::waiting;
+  dial_at_ = shard_.now() + backoff_.on_failure(shard_.now());
+  node_.on_state(ReplicaReport::State::connecting, why);
+}
+
+// Receiving.
+
+void ReplicaLink::fail(core::GoodbyeReason reason, const std::string& text) {
+  if (!connection_->open()) return;
+  node_.count_refused();
+  connection_->refuse(reason, text);
+}
+
+void ReplicaLink::on_message(const wire::Envelope& envelope, std::span<const std::byte> body) {
+  liveness_.on_heard(shard_.now());
+  using Type = wire::MessageType;
+  if (envelope.type == Type::goodbye) return on_goodbye(body);
+  if (state_ == State::greeting) {
+    if (envelope.type == Type::welcome) return on_welcome(body);
+    return fail(core::GoodbyeReason::protocol_violation, "the first answer must be welcome");
+  }
+  const Epoch epoch{envelope.epoch_number, envelope.epoch_incarnation};
+  if (envelope.session != session_ || epoch != epoch_) {
+    return fail(core::GoodbyeReason::protocol_violation, "message of another session or epoch");
+  }
+  if (envelope.type == Type::heartbeat) return on_heartbeat(body);
+  if (envelope.type == Type::resume_reply) return on_resume_reply(body);
+  fail(core::GoodbyeReason::protocol_violation, "message that a primary does not send");
+}
+
+void ReplicaLink::on_welcome(std::span<const std::byte> body) {
+  core::Welcome welcome;
+  if (!transport::decode_welcome(body, welcome)) {
+    return fail(core::GoodbyeReason::bad_frame, "welcome is malformed");
+  }
+  if (auto fits = node_.on_welcome(welcome); !fits) {
+    node_.on_state(ReplicaReport::State::refused, fits.error().text);
+    return fail(core::GoodbyeReason::incompatible_version, fits.error().text);
+  }
+  session_ = welcome.session;
+  epoch_ = welcome.epoch;
+  loops_ = welcome.loops;
+  connection_->set_session(session_, epoch_);
+  connection_->admit(kStagingBytes, welcome.frame_bytes_max);
+  const std::int64_t timeout_ns =
+      std::max<std::int64_t>(node_.options().peer_timeout.count(), 3ll * welcome.heartbeat_ms) *
+      kMillisecond_ns;
+  liveness_ = core::Liveness(ns(node_.options().heartbeat), timeout_ns, shard_.now());
+  backoff_.on_session_began(shard_.now());
+  state_ = State::streaming;
+  resumed_ = false;
+  streams_ = node_.streams_of(loop_);
+  for (ReplicaStream* stream : streams_) stream->link = this;
+  house_at_ = shard_.now() + kHouse_ns;
+  node_.on_session(loop_);
+  claim_all();
+}
+
+void ReplicaLink::claim_all() {
+  claims_.clear();
+  const auto flush = [&] {
+    connection_->queue_control(wire::MessageType::resume, encoder_.resume(claims_));
+    claims_.clear();
+  };
+  for (ReplicaStream* stream : streams_) {
+    // What the applying thread has done since belongs to the claim's credit.
+    stream->machine().on_session(epoch_);
+    claims_.push_back(stream->machine().claim());
+    touch(*stream);
+    if (claims_.size() == transport::kEntriesPerMessage) flush();
+  }
+  if (!claims_.empty()) flush();
+}
+
+ReplicaStream* ReplicaLink::stream_of(StreamId id) noexcept {
+  const std::uint32_t local = id / loops_;
+  return id % loops_ == loop_ && local < streams_.size() ? streams_[local] : nullptr;
+}
+
+void ReplicaLink::on_resume_reply(std::span<const std::byte> body) {
+  if (!transport::decode_resume_reply(body, verdicts_)) {
+    return fail(core::GoodbyeReason::bad_frame, "resume reply is malformed");
+  }
+  for (const core::ResumeVerdict& verdict : verdicts_) {
+    ReplicaStream* stream = stream_of(verdict.stream);
+    if (stream == nullptr || !stream->machine().on_verdict(verdict)) {
+      return fail(core::GoodbyeReason::protocol_violation, "answer to a claim that was not made");
+    }
+    touch(*stream);
+    if (verdict.verdict == core::Verdict::needs_full_copy) {
+      node_.on_needs_full_copy(verdict.stream,
+                               "the primary no longer holds what follows position " +
+                                   std::to_string(stream->machine().received()) +
+                                   ", or its history is another one");
+    } else if (verdict.verdict == core::Verdict::resumed && !std::exchange(resumed_, true)) {
+      node_.on_resumed();
+    }
+  }
+}
+
+void ReplicaLink::on_heartbeat(std::span<const std::byte> body) {
+  bool applied_awaited = false;
+  if (!transport::decode_heartbeat(body, commits_, applied_awaited)) {
+    return fail(core::GoodbyeReason::bad_frame, "heartbeat is malformed");
+  }
+  for (const core::Commit& commit : commits_) {
+    ReplicaStream* stream = stream_of(commit.stream);
+    if (stream == nullptr) {
+      return fail(core::GoodbyeReason::protocol_violation, "commit of a stream of another loop");
+    }
+    stream->machine().on_committed(commit.committed);
+    stream->applied_awaited = stream->applied_awaited || applied_awaited;
+    touch(*stream);
+  }
+}
+
+void ReplicaLink::on_goodbye(std::span<const std::byte> body) {
+  core::Goodbye goodbye;
+  if (!transport::decode_goodbye(body, goodbye)) goodbye = {core::GoodbyeReason::internal, ""};
+  // A peer's text must not reach a terminal as anything but text.
+  std::replace_if(goodbye.text.begin(), goodbye.text.end(),
+                  [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  const std::string why = std::string(core::to_string(goodbye.reason)) + ": " + goodbye.text;
+  switch (goodbye.reason) {
+    case core::GoodbyeReason::closing:
+      node_.on_primary_closed(loop_, why);
+      break;
+    case core::GoodbyeReason::busy:
+    case core::GoodbyeReason::replaced:
+    case core::GoodbyeReason::timeout:
+      break;
+    default:
+      node_.on_state(ReplicaReport::State::refused, why);
+  }
+  connection_->shut_down(why);
+}
+
+std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
+                                        const wire::FrameHeader& header) {
+  liveness_.on_heard(shard_.now());
+  const Epoch epoch{envelope.epoch_number, envelope.epoch_incarnation};
+  if (state_ != State::streaming || envelope.session != session_ || epoch != epoch_) {
+    fail(core::GoodbyeReason::protocol_violation, "frame of another session or epoch");
+    return nullptr;
+  }
+  ReplicaStream* stream = stream_of(header.stream);
+  if (stream == nullptr) {
+    fail(core::GoodbyeReason::protocol_violation, "frame of a stream of another loop");
+    return nullptr;
+  }
+  const auto verdict = stream->machine().check_frame(transport::frame_info(header));
+  if (verdict != core::FrameVerdict::accept) {
+    fail(core::GoodbyeReason::bad_frame, std::string(core::to_string(verdict)));
+    return nullptr;
+  }
+  receiving_ = stream;
+  return stream->place(header.begin, shard_.now());
+}
+
+void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {
+  ReplicaStream& stream = *std::exchange(receiving_, nullptr);
+  stream.receiving = false;
+  stream.machine().on_frame(transport::frame_info(header));
+  stream.machine().on_committed(envelope.committed);
+  stream.applied_awaited = (envelope.flags & wire::kAppliedAwaited) != 0;
+  touch(stream);
+  node_.count_frame();
+}
+
+void ReplicaLink::touch(ReplicaStream& stream) {
+  if (!stream.touched) {
+    stream.touched = true;
+    touched_.push_back(&stream);
+  }
+  if (!stream.telling) {
+    stream.telling = true;
+    telling_.push_back(&stream);
+  }
+}
+
+// Acknowledging.
+
+void ReplicaLink::send(Instant now) {
+  if (!connection_ || !connection_->open() || connection_->sending()) return;
+  if (state_ == State::streaming) acknowledge(now);
+  if (connection_->submit()) liveness_.on_sent(now);
+}
+
+void ReplicaLink::acknowledge(Instant now) {
+  acknowledgements_.clear();
+  for (ReplicaStream* stream : telling_) {
+    stream->telling = false;
+    const bool due = stream->machine().acknowledgement_due(stream->applied_awaited);
+    if (due) add_acknowledgement(*stream);
+    if (due || stream->machine().behind_on_telling()) repeat_later(*stream, now);
+  }
+  telling_.clear();
+  if (now >= repeat_at_) {
+    for (ReplicaStream* stream : repeating_) {
+      stream->repeating = false;
+      if (stream->machine().state() == core::ReplicaMachine::State::streaming) {
+        add_acknowledgement(*stream);
+      }
+    }
+    repeating_.clear();
+    repeat_at_ = kNever;
+  }
+  if (!acknowledgements_.empty() || liveness_.heartbeat_due(now)) send_acknowledgements();
+}
+
+void ReplicaLink::add_acknowledgement(ReplicaStream& stream) {
+  acknowledgements_.push_back(stream.machine().acknowledgement());
+  stream.machine().on_acknowledged();
+  if (acknowledgements_.size() == transport::kEntriesPerMessage) send_acknowledgements();
+}
+
+void ReplicaLink::repeat_later(ReplicaStream& stream, Instant now) {
+  if (stream.repeating) return;
+  stream.repeating = true;
+  repeating_.push_back(&stream);
+  repeat_at_ = std::min(repeat_at_, now + ns(node_.options().heartbeat));
+}
+
+/// Without entries it is the heartbeat of a replica that has nothing new.
+void ReplicaLink::send_acknowledgements() {
+  connection_->queue_control(wire::MessageType::acknowledgements,
+                             encoder_.acknowledgements(acknowledgements_));
+  acknowledgements_.clear();
+}
+
+void ReplicaLink::step(Instant) {}
+
+void ReplicaLink::publish(Instant) {
+  bool exposed = false;
+  for (ReplicaStream* stream : touched_) {
+    stream->touched = false;
+    exposed = stream->publish() || exposed;
+  }
+  touched_.clear();
+  if (exposed) node_.ring();
+}
+
+// Time and end.
+
+void ReplicaLink::expire(Instant now) {
+  if (connection_gone_) {
+    connection_gone_ = false;
+    connection_.reset();
+  }
+  if (state_ == State::waiting && now >= dial_at_) dial();
+  if (connection_ && liveness_.peer_gone(now)) {
+    connection_->shut_down("nothing heard from the primary for the peer timeout");
+  }
+  if (now >= house_at_) keep_house(now);
+}
+
+void ReplicaLink::keep_house(Instant now) {
+  for (ReplicaStream* stream : streams_) stream->give_back_if_idle(now);
+  house_at_ = now + kHouse_ns;
+}
+
+Instant ReplicaLink::next_deadline(Instant now) const {
+  if (connection_gone_ || !touched_.empty()) return now;
+  Instant next = state_ == State::waiting ? dial_at_ : kNever;
+  if (!connection_) return next;
+  const bool sending = connection_->sending();
+  next = std::min({next, liveness_.next_deadline(sending), house_at_});
+  return sending ? next : std::min(next, repeat_at_);
+}
+
+void ReplicaLink::end_session(const std::string& why) {
+  if (receiving_ != nullptr) std::exchange(receiving_, nullptr)->receiving = false;
+  for (ReplicaStream* stream : streams_) {
+    stream->machine().on_disconnected();
+    touch(*stream);
+  }
+  house_at_ = kNever;
+  shard_.trace(TraceLevel::warning, "connection to the primary ended: " + why);
+}
+
+void ReplicaLink::on_closed(const std::string& why) {
+  connection_gone_ = true;
+  if (state_ == State::streaming) end_session(why);
+  if (state_ != State::stopped) retry(why);
+}
+
+void ReplicaLink::stop() {
+  if (state_ == State::stopped) return;
+  const bool in_session = state_ == State::streaming;
+  state_ = State::stopped;
+  if (in_session) end_session("stopped");
+  if (connect_.in_flight()) shard_.reactor().cancel(connect_);
+  if (connection_ && !connection_gone_) connection_->shut_down("stopped");
+}
+
+bool ReplicaLink::stopped() const noexcept {
+  return state_ == State::stopped && !connect_.in_flight() && (!connection_ || connection_gone_);
+}
+
+}  // namespace quorate::shard

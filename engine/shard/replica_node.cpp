@@ -1,0 +1,328 @@
+#include "shard/replica_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/random.h"
+
+namespace quorate::shard {
+
+namespace {
+
+/// Between two looks at the clock; small enough for slow apply functions.
+constexpr std::size_t kApplySlice = 256;
+/// How long a thread that also turns the loops applies before it turns them again.
+constexpr std::int64_t kApplyTime_ns = 10 * kMillisecond_ns;
+/// With several loops on one thread, how long it may sleep in one of them.
+constexpr std::int64_t kManyLoopsSleep_ns = 200 * kMicrosecond_ns;
+
+}  // namespace
+
+Result<std::unique_ptr<ReplicaNode>> ReplicaNode::open(std::unique_ptr<Engine> engine,
+                                                       Engine* shared, ReplicaOptions options) {
+  std::unique_ptr<ReplicaNode> node(new ReplicaNode(std::move(engine), shared));
+  if (auto started = node->start(std::move(options)); !started) return started.error();
+  return node;
+}
+
+ReplicaNode::ReplicaNode(std::unique_ptr<Engine> engine, Engine* shared)
+    : own_engine_(std::move(engine)), engine_(own_engine_ ? own_engine_.get() : shared) {}
+
+ReplicaNode::~ReplicaNode() { close(); }
+
+Status ReplicaNode::start(ReplicaOptions options) {
+  closed_ = true;
+  auto address = reactor::parse_address(options.primary);
+  if (!address) return Error(address.error().code, "primary: " + address.error().text);
+  primary_ = address.value();
+  options_ = std::move(options);
+  incarnation_ = base::random_seed();
+  closed_ = false;
+  ShardGroup& shards = engine_->shards();
+  for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
+    const std::uint32_t buffer_bytes = shards.options().socket_buffer_bytes;
+    const auto ring_bytes = static_cast<std::uint32_t>(options_.ring_bytes);
+    shards.at(loop).call([&] {
+      shards.at(loop).reactor().set_socket_options(
+          {shards.options().congestion_control, buffer_bytes != 0 ? buffer_bytes : ring_bytes});
+    });
+  }
+  links_.push_back(std::make_unique<ReplicaLink>(*this, shards.at(0), 0));
+  shards.at(0).call([&] { shards.at(0).attach(*links_[0]); });
+  return Done{};
+}
+
+// Links, on their loops.
+
+Status ReplicaNode::on_welcome(const core::Welcome& welcome) {
+  if (welcome.streams > options_.streams_max) {
+    return Error(Errc::incompatible, "streams: the primary has " + std::to_string(welcome.streams) +
+                                         ", allowed by streams_max at most " +
+                                         std::to_string(options_.streams_max));
+  }
+  if (welcome.loops < 1 || welcome.loops > 64 || welcome.streams < 1 ||
+      welcome.frame_bytes_max > options_.ring_bytes) {
+    return Error(Errc::incompatible, "welcome: loops, streams or frame_bytes_max out of range");
+  }
+  if (streams_made_.load(std::memory_order_acquire)) {
+    if (welcome.streams == streams_.size() && welcome.loops == primary_loops_) return Done{};
+    return Error(Errc::incompatible,
+                 "the primary has " + std::to_string(welcome.streams) + " streams on " +
+                     std::to_string(welcome.loops) + " loops, this replica follows " +
+                     std::to_string(streams_.size()) + " on " + std::to_string(primary_loops_) +
+                     "; restart it");
+  }
+  return make_streams(welcome);
+}
+
+Status ReplicaNode::make_streams(const core::Welcome& welcome) {
+  ShardGroup& shards = engine_->shards();
+  primary_loops_ = welcome.loops;
+  loop_closed_.assign(welcome.loops, false);
+  for (std::uint32_t loop = 0; loop < welcome.loops; ++loop) {
+    const std::uint32_t count = (welcome.streams - loop + welcome.loops - 1) / welcome.loops;
+    arenas_.push_back(nullptr);
+    if (loop >= welcome.streams) continue;
+    auto arena =
+        base::RingArena::create(options_.ring_bytes * count, options_.ring_bytes, count);
+    if (!arena) return arena.error();
+    arenas_.back() = std::move(arena).value();
+  }
+  for (StreamId id = 0; id < welcome.streams; ++id) {
+    const std::uint32_t loop = id % welcome.loops;
+    const std::uint32_t slice = id / welcome.loops;
+    auto ring = arenas_[loop]->map(slice);
+    if (!ring) {
+      streams_.clear();
+      arenas_.clear();
+      return ring.error();
+    }
+    streams_.push_back(std::make_unique<ReplicaStream>(
+        core::ReplicaStreamConfig{id, incarnation_, options_.ring_bytes},
+        shards.at(loop % shards.size()), *arenas_[loop], slice, ring.value(), to_apply_));
+  }
+  applying_.reserve(welcome.streams);
+  streams_made_.store(true, std::memory_order_release);
+  std::lock_guard lock(links_mutex_);
+  for (std::uint32_t loop = 1; loop < welcome.loops; ++loop) {
+    Shard& shard = shards.at(loop % shards.size());
+    links_.push_back(std::make_unique<ReplicaLink>(*this, shard, loop));
+    while (!shard.post([&shard, link = links_.back().get()] { shard.attach(*link); })) {
+      std::this_thread::yield();
+    }
+  }
+  return Done{};
+}
+
+std::vector<ReplicaStream*> ReplicaNode::streams_of(std::uint32_t loop) const {
+  std::vector<ReplicaStream*> result;
+  for (std::size_t id = loop; id < streams_.size(); id += primary_loops_) {
+    result.push_back(streams_[id].get());
+  }
+  return result;
+}
+
+void ReplicaNode::ring() noexcept {
+  const Position rings = rings_.fetch_add(1, std::memory_order_seq_cst) + 1;
+  ring_waiters_.on_advanced(rings);
+}
+
+void ReplicaNode::on_session(std::uint32_t loop) {
+  std::lock_guard lock(report_mutex_);
+  ++report_.connects;
+  loop_closed_[loop] = false;
+  primary_closed_.store(false, std::memory_order_release);
+  report_.primary_closed = false;
+  report_.reason.clear();
+  if (report_.state != ReplicaReport::State::needs_full_copy) {
+    report_.state = ReplicaReport::State::streaming;
+  }
+}
+
+void ReplicaNode::on_resumed() {
+  std::lock_guard lock(report_mutex_);
+  ++report_.resumes;
+}
+
+void ReplicaNode::on_state(ReplicaReport::State state, const std::string& reason) {
+  std::lock_guard lock(report_mutex_);
+  const bool final = report_.state == ReplicaReport::State::needs_full_copy;
+  // A refusal stays visible while the replica goes on trying.
+  const bool refused = report_.state == ReplicaReport::State::refused &&
+                       state == ReplicaReport::State::connecting;
+  if (final || refused) return;
+  report_.state = state;
+  report_.reason = reason;
+}
+
+void ReplicaNode::on_primary_closed(std::uint32_t loop, const std::string& why) {
+  {
+    std::lock_guard lock(report_mutex_);
+    report_.reason = why;
+    if (loop >= loop_closed_.size()) return;
+    loop_closed_[loop] = true;
+    if (std::find(loop_closed_.begin(), loop_closed_.end(), false) != loop_closed_.end()) return;
+    report_.primary_closed = true;
+  }
+  primary_closed_.store(true, std::memory_order_release);
+  ring();
+}
+
+void ReplicaNode::on_needs_full_copy(StreamId stream, const std::string& why) {
+  {
+    std::lock_guard lock(report_mutex_);
+    report_.state = ReplicaReport::State::needs_full_copy;
+    report_.reason = "stream " + std::to_string(stream) + ": " + why;
+  }
+  needs_full_copy_.store(true, std::memory_order_release);
+  ring();
+}
+
+// The applying thread.
+
+std::size_t ReplicaNode::apply_ready(const Apply& apply, std::size_t records_max) {
+  to_apply_.take_all([this](base::ReadyNode& node) {
+    applying_.push_back(static_cast<ReplicaStream::ApplyNode&>(node).stream);
+  });
+  std::size_t count = 0;
+  while (!applying_.empty() && count < records_max && !stopping_.load()) {
+    ReplicaStream* stream = applying_.back();
+    applying_.pop_back();
+    // A stream with more queues itself again.
+    count += stream->apply(apply, std::min(records_max - count, kApplySlice), stopping_);
+    if (applying_.empty()) {
+      to_apply_.take_all([this](base::ReadyNode& node) {
+        applying_.push_back(static_cast<ReplicaStream::ApplyNode&>(node).stream);
+      });
+    }
+  }
+  return count;
+}
+
+ReplicaNode::End ReplicaNode::end_reason() const noexcept {
+  if (stopping_.load(std::memory_order_acquire)) return End::stopped;
+  if (needs_full_copy_.load(std::memory_order_acquire)) return End::needs_full_copy;
+  if (primary_closed_.load(std::memory_order_acquire)) return End::primary_closed;
+  return End::none;
+}
+
+Result<std::size_t> ReplicaNode::end_result(End end, std::size_t count) const {
+  if (end != End::needs_full_copy) return count;
+  std::lock_guard lock(report_mutex_);
+  return Error(Errc::needs_full_copy, report_.reason);
+}
+
+Instant ReplicaNode::now() const noexcept { return engine_->shards().at(0).reactor().now(); }
+
+bool ReplicaNode::hosts_loops() {
+  return engine_->shards().hosted() && engine_->shards().at(0).host_here();
+}
+
+void ReplicaNode::turn_loops(Instant until) {
+  ShardGroup& shards = engine_->shards();
+  const Goal records{&rings_, rings_.load() + 1};
+  if (shards.size() == 1) return shards.at(0).turn(until, records);
+  const Instant sleep = std::min(until, now() + kManyLoopsSleep_ns);
+  for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
+    if (shards.at(loop).host_here()) shards.at(loop).turn(sleep, records);
+  }
+}
+
+Status ReplicaNode::run(const Apply& apply) {
+  stopping_.store(false);
+  const bool hosted = hosts_loops();
+  for (;;) {
+    // Read before applying: what is exposed when the end is known is applied before it is told.
+    const End end = end_reason();
+    const Position rings = rings_.load(std::memory_order_seq_cst);
+    const Instant apply_until = now() + kApplyTime_ns;
+    std::size_t applied = 0;
+    std::size_t slice = 0;
+    do {
+      slice = apply_ready(apply, kApplySlice);
+      applied += slice;
+    } while (slice != 0 && (!hosted || now() < apply_until));
+    const bool more = slice != 0;
+    if (end == End::stopped || (end != End::none && !more)) {
+      if (auto result = end_result(end, applied); !result) return result.error();
+      return Done{};
+    }
+    if (hosted) {
+      turn_loops(more ? 0 : kNever);
+    } else if (!more) {
+      ring_waiters_.wait_until(rings_, rings + 1, never_, kNever);
+    }
+  }
+}
+
+Result<std::size_t> ReplicaNode::poll(const Apply& apply, std::size_t records_max,
+                                      std::chrono::nanoseconds timeout) {
+  const bool hosted = hosts_loops();
+  const Instant start = now();
+  const Instant deadline = timeout == kForever ? kNever : start + timeout.count();
+  for (bool first = true;; first = false) {
+    const End end = end_reason();
+    const Position rings = rings_.load(std::memory_order_seq_cst);
+    if (hosted && first) turn_loops(0);
+    const std::size_t count = apply_ready(apply, records_max);
+    if (count != 0) return count;
+    if (end != End::none) return end_result(end, 0);
+    if (now() >= deadline) return std::size_t{0};
+    if (hosted) {
+      turn_loops(deadline);
+    } else {
+      ring_waiters_.wait_until(rings_, rings + 1, never_, deadline);
+    }
+  }
+}
+
+// Any thread.
+
+void ReplicaNode::stop() noexcept {
+  stopping_.store(true);
+  ring();
+  // A hosted loop may sleep in the thread that applies.
+  ShardGroup& shards = engine_->shards();
+  for (std::uint32_t loop = 0; loop < shards.size(); ++loop) shards.at(loop).post([] {});
+}
+
+ReplicaReport ReplicaNode::report() const {
+  ReplicaReport report;
+  {
+    std::lock_guard lock(report_mutex_);
+    report = report_;
+  }
+  report.frames_received = frames_received_.load(std::memory_order_relaxed);
+  report.frames_refused = frames_refused_.load(std::memory_order_relaxed);
+  if (streams_made_.load(std::memory_order_acquire)) {
+    for (const auto& stream : streams_) report.streams.push_back(stream->status());
+  }
+  return report;
+}
+
+void ReplicaNode::close() {
+  if (std::exchange(closed_, true)) return;
+  stop();
+  ShardGroup& shards = engine_->shards();
+  const auto for_links = [&](auto action) {
+    // Links are only added by link 0, which the first action stops.
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+      Shard& shard = shards.at(static_cast<std::uint32_t>(i) % shards.size());
+      shard.call([&] { action(shard, *links_[i]); });
+    }
+  };
+  shards.at(0).call([&] { links_[0]->stop(); });
+  for_links([](Shard&, ReplicaLink& link) { link.stop(); });
+  for (bool stopped = false; !stopped;) {
+    for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
+      if (shards.hosted() && shards.at(loop).host_here()) shards.at(loop).turn(0);
+    }
+    stopped = true;
+    for_links([&](Shard&, ReplicaLink& link) { stopped = stopped && link.stopped(); });
+  }
+  for_links([](Shard& shard, ReplicaLink& link) { shard.detach(link); });
+  on_state(ReplicaReport::State::stopped, "closed");
+}
+
+}  // namespace quorate::shard
