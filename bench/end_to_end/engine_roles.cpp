@@ -16,13 +16,15 @@
 #include "bench/end_to_end/lead.h"
 #include "bench/end_to_end/line.h"
 #include "bench/end_to_end/placement.h"
-#include "bench/end_to_end/process.h"
 #include "bench/end_to_end/round.h"
 #include "quorate/primary.h"
 #include "quorate/replica.h"
+#include "tools/process/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::now_s;
 
 using std::chrono::milliseconds;
 

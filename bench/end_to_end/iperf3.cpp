@@ -1,4 +1,5 @@
 #include "bench/end_to_end/iperf3.h"
+#include "tools/process/process.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,10 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "bench/end_to_end/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::about;
+using tools::Process;
 
 constexpr double kBytesPerMiB = 1024.0 * 1024.0;
 

@@ -5,21 +5,13 @@
 //   controller to lead: peers PID… · go · measure
 //   peer, at its end: report key=value…
 
-#include <string>
 #include <string_view>
-#include <vector>
+
+#include "tools/process/line.h"
 
 namespace quorate::bench {
 
-struct Line {
-  std::string verb;
-  std::string text;  ///< what follows the verb
-
-  static Line parse(std::string_view line);
-  [[nodiscard]] std::vector<std::string> words() const;
-  [[nodiscard]] std::string value(std::string_view key) const;  ///< "" when missing
-  [[nodiscard]] double number(std::string_view key) const;      ///< 0 when missing
-};
+using tools::Line;
 
 // A role's end of its pipes.
 

@@ -5,12 +5,16 @@
 #include <utility>
 
 #include "bench/end_to_end/iperf3.h"
-#include "bench/end_to_end/process.h"
+#include "bench/end_to_end/line.h"
 #include "bench/end_to_end/wake.h"
 #include "bench/end_to_end/window.h"
+#include "tools/process/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::about;
+using tools::Process;
 
 constexpr double kAnswer_s = 20;  ///< longer than any wait inside a role
 constexpr double kWakeSeconds = 0.5;

@@ -23,11 +23,13 @@
 #include "bench/end_to_end/latency.h"
 #include "bench/end_to_end/lead.h"
 #include "bench/end_to_end/line.h"
-#include "bench/end_to_end/process.h"
 #include "bench/end_to_end/round.h"
+#include "tools/process/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::now_s;
 
 constexpr std::size_t kWriteBytes = 256u << 10;
 constexpr std::size_t kAcknowledgementBytes = 8;

@@ -14,10 +14,12 @@
 
 #include "bench/end_to_end/latency.h"
 #include "bench/end_to_end/placement.h"
-#include "bench/end_to_end/process.h"
+#include "tools/process/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::now_s;
 
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
   ::syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, 0);

@@ -1,4 +1,5 @@
 #include "bench/end_to_end/window.h"
+#include "tools/process/process.h"
 
 #include <unistd.h>
 
@@ -8,10 +9,11 @@
 #include <string>
 #include <utility>
 
-#include "bench/end_to_end/process.h"
 
 namespace quorate::bench {
 namespace {
+
+using tools::now_s;
 
 /// The clock of a process holds user and system time of all its threads. A process that ended
 /// counts nothing: its round fails anyway.

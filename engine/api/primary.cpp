@@ -12,10 +12,6 @@ namespace {
 
 using Refusal = base::TailRing::Refusal;
 
-Instant deadline_of(shard::Shard& shard, std::chrono::nanoseconds timeout) {
-  return timeout == kForever ? kNever : shard.reactor().now() + timeout.count();
-}
-
 }  // namespace
 
 // Claim.
@@ -81,7 +77,7 @@ Result<Claim> Stream::claim(std::size_t payload_bytes) noexcept {
 }
 
 bool Stream::wait_space(std::size_t payload_bytes, std::chrono::nanoseconds timeout) {
-  return stream_->wait_space(payload_bytes, deadline_of(stream_->shard(), timeout));
+  return stream_->wait_space(payload_bytes, stream_->shard().deadline_in(timeout));
 }
 
 Result<RuleId> Stream::rule(const Rule& rule) {
@@ -97,17 +93,19 @@ Result<RuleId> Stream::rule(const Rule& rule) {
 }
 
 Position Stream::watermark(RuleId rule) const noexcept {
+  if (rule.index >= kRulesMax) return 0;
   return stream_->rule(rule.index).watermark.load(std::memory_order_acquire);
 }
 
 bool Stream::released(const Ticket& ticket, RuleId rule) const noexcept {
-  return ticket.epoch == stream_->epoch() && watermark(rule) >= ticket.end;
+  return ticket.epoch == stream_->epoch() && ticket.stream == id() &&
+         watermark(rule) >= ticket.end;
 }
 
 Result<Outcome> Stream::wait(const Ticket& ticket, RuleId rule, std::chrono::nanoseconds timeout) {
   if (auto fits = stream_->check_wait(ticket, rule); !fits) return fits.error();
   if (watermark(rule) < ticket.end) {
-    const Instant deadline = deadline_of(stream_->shard(), timeout);
+    const Instant deadline = stream_->shard().deadline_in(timeout);
     if (auto waited = stream_->wait_release(ticket.end, rule, deadline); !waited) {
       return waited.error();
     }
@@ -170,6 +168,13 @@ Epoch Primary::epoch() const noexcept { return node_->shared().epoch; }
 PrimaryCounters Primary::counters() const { return node_->counters(); }
 
 Engine& Primary::engine() noexcept { return node_->engine(); }
+
+Result<Outcome> Primary::wait(const Ticket& ticket, const Rule& rule,
+                              std::chrono::nanoseconds timeout) {
+  if (ticket.stream < stream_count()) return stream(ticket.stream).wait(ticket, rule, timeout);
+  return Error(Errc::invalid_option, "ticket: of stream " + std::to_string(ticket.stream) +
+                                         ", this primary has " + std::to_string(stream_count()));
+}
 
 void Primary::close() { node_->close(); }
 

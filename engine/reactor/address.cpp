@@ -41,7 +41,9 @@ Result<Address> parse_address(std::string_view text) {
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
                                 std::to_string(port).c_str(), &hints, &found);
-  if (error != 0) return bad_address(text, std::string("which does not resolve (") + gai_strerror(error) + ")");
+  if (error != 0) {
+    return bad_address(text, std::string("which does not resolve (") + gai_strerror(error) + ")");
+  }
   Address address;
   std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
   address.length = found->ai_addrlen;

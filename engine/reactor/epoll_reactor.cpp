@@ -2,15 +2,16 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
+#include "reactor/clock.h"
 #include "reactor/socket_setup.h"
 
 namespace quorate::reactor {
@@ -41,43 +42,64 @@ std::size_t remaining_vectors(const msghdr& message, std::size_t skip,
   return count;
 }
 
+int epoll_wait_fine(int epoll_fd, std::span<epoll_event> events, Instant left) noexcept {
+  const timespec timeout{left / kSecond_ns, left % kSecond_ns};
+  return epoll_pwait2(epoll_fd, events.data(), static_cast<int>(events.size()),
+                      left == kNever ? nullptr : &timeout, nullptr);
+}
+
+/// Whole milliseconds, rounded up so that a deadline is not met by spinning.
+int epoll_wait_coarse(int epoll_fd, std::span<epoll_event> events, Instant left) noexcept {
+  constexpr Instant kLongest_ns = kMillisecond_ns * std::numeric_limits<int>::max();
+  const Instant rounded = std::min(left, kLongest_ns - kMillisecond_ns) + kMillisecond_ns - 1;
+  const int timeout = left == kNever ? -1 : static_cast<int>(rounded / kMillisecond_ns);
+  return epoll_wait(epoll_fd, events.data(), static_cast<int>(events.size()), timeout);
+}
+
 }  // namespace
 
 std::unique_ptr<EpollReactor> EpollReactor::create(int& error) {
   std::unique_ptr<EpollReactor> reactor(new EpollReactor);
-  reactor->epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  reactor->wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = reactor->wake_fd_;
-  if (reactor->epoll_fd_ < 0 || reactor->wake_fd_ < 0 ||
-      epoll_ctl(reactor->epoll_fd_, EPOLL_CTL_ADD, reactor->wake_fd_, &event) != 0) {
-    error = errno;
-    return nullptr;
-  }
+  if (!reactor->set_up(error)) return nullptr;
   return reactor;
 }
 
+bool EpollReactor::set_up(int& error) {
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  error = errno;
+  if (epoll_fd_ < 0) return false;
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  error = errno;
+  if (wake_fd_ < 0) return false;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = wake_fd_;
+  const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event);
+  error = errno;
+  // Kernels before 5.11 and older seccomp profiles refuse the call with a timespec.
+  fine_timeouts_ = epoll_wait_fine(epoll_fd_, {&event, 1}, 0) >= 0;
+  return result == 0;
+}
+
 EpollReactor::~EpollReactor() {
+  DCHECK(in_flight_ == 0);
   if (epoll_fd_ >= 0) ::close(epoll_fd_);
   if (wake_fd_ >= 0) ::close(wake_fd_);
 }
 
-Instant EpollReactor::now() const noexcept {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * kSecond_ns + time.tv_nsec;
-}
+Instant EpollReactor::now() const noexcept { return monotonic_now(); }
 
-void EpollReactor::watch(int fd) {
-  if (watches_.size() <= static_cast<std::size_t>(fd)) watches_.resize(fd + 1);
-  watches_[fd] = Watch{};
+/// 0, or the errno that operations on this socket will answer.
+int EpollReactor::watch(int fd) {
+  const auto index = static_cast<std::size_t>(fd);
+  if (watches_.size() <= index) watches_.resize(index + 1);
+  watches_[index] = Watch{};
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.fd = fd;
   ++system_calls_;
-  const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
-  CHECK(result == 0);
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) watches_[index].error = errno;
+  return watches_[index].error;
 }
 
 Result<Socket> EpollReactor::listen(const Address& address, int backlog) {
@@ -90,7 +112,7 @@ Result<Address> EpollReactor::local_address(Socket socket) const { return bound_
 
 void EpollReactor::begin(Operation& operation, Operation::Kind kind, Socket socket,
                          std::span<const iovec> buffers) {
-  CHECK(operation.state == Operation::State::idle);
+  CHECK(operation.state == Operation::State::idle && buffers.size() <= Operation::kVectorsMax);
   operation.kind = kind;
   operation.state = Operation::State::started;
   operation.socket = socket;
@@ -98,7 +120,9 @@ void EpollReactor::begin(Operation& operation, Operation::Kind kind, Socket sock
   operation.message = {};
   operation.message.msg_iov = const_cast<iovec*>(buffers.data());
   operation.message.msg_iovlen = buffers.size();
-  Watch& watch = watches_[socket.id];
+  ++in_flight_;
+  Watch& watch = watches_[static_cast<std::size_t>(socket.id)];
+  if (watch.error != 0) return finish(operation, -watch.error);
   const bool in = kind == Operation::Kind::receive || kind == Operation::Kind::accept;
   Operation*& slot = in ? watch.in : watch.out;
   CHECK(slot == nullptr);
@@ -106,16 +130,28 @@ void EpollReactor::begin(Operation& operation, Operation::Kind kind, Socket sock
   if (in ? watch.readable || watch.ended : watch.writable) started_.push_back(socket.id);
 }
 
+void EpollReactor::finish(Operation& operation, std::int32_t result) {
+  --in_flight_;
+  if (operation.kind == Operation::Kind::connect) {
+    if (result < 0) {
+      close(operation.socket);
+    } else {
+      result = operation.socket.id;
+    }
+  }
+  completed_.push(operation, result);
+}
+
 void EpollReactor::accept(Operation& operation, Socket listener) {
   begin(operation, Operation::Kind::accept, listener, {});
 }
 
 void EpollReactor::connect(Operation& operation, const Address& address) {
-  CHECK(operation.state == Operation::State::idle);
   operation.address = address;
   int fd = open_stream_socket(address, options_, true);
   if (fd >= 0) {
     const auto* raw = reinterpret_cast<const sockaddr*>(&operation.address.storage);
+    ++system_calls_;
     if (::connect(fd, raw, operation.address.length) != 0 && errno != EINPROGRESS) {
       const int error = errno;
       ::close(fd);
@@ -123,11 +159,12 @@ void EpollReactor::connect(Operation& operation, const Address& address) {
     }
   }
   if (fd < 0) {
+    CHECK(operation.state == Operation::State::idle);
     operation.state = Operation::State::started;
     return completed_.push(operation, fd);
   }
   watch(fd);
-  watches_[fd].writable = false;
+  watches_[static_cast<std::size_t>(fd)].writable = false;
   begin(operation, Operation::Kind::connect, Socket{fd}, {});
 }
 
@@ -141,60 +178,59 @@ void EpollReactor::send(Operation& operation, Socket socket, std::span<const iov
 
 void EpollReactor::cancel(Operation& operation) {
   if (operation.state != Operation::State::started) return;
-  Watch& watch = watches_[operation.socket.id];
+  Watch& watch = watches_[static_cast<std::size_t>(operation.socket.id)];
   (watch.in == &operation ? watch.in : watch.out) = nullptr;
-  if (operation.kind == Operation::Kind::connect) close(operation.socket);
-  completed_.push(operation, operation.result > 0 ? operation.result : -ECANCELED);
+  finish(operation, operation.result > 0 ? operation.result : -ECANCELED);
 }
 
-void EpollReactor::shutdown(Socket socket) noexcept {
-  ::shutdown(socket.id, SHUT_RDWR);
-  Watch& watch = watches_[socket.id];
-  watch.ended = watch.writable = true;
-  started_.push_back(socket.id);
-}
+void EpollReactor::shutdown(Socket socket) noexcept { ::shutdown(socket.id, SHUT_RDWR); }
+
+void EpollReactor::shutdown_send(Socket socket) noexcept { ::shutdown(socket.id, SHUT_WR); }
 
 void EpollReactor::close(Socket socket) noexcept {
-  watches_[socket.id] = Watch{};
+  release(socket);
   ::close(socket.id);
 }
 
+/// Taken out of the set by hand: closing alone leaves it there while a forked child has a copy.
 void EpollReactor::release(Socket socket) noexcept {
+  ++system_calls_;
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, socket.id, nullptr);
-  watches_[socket.id] = Watch{};
+  watches_[static_cast<std::size_t>(socket.id)] = Watch{};
 }
 
 void EpollReactor::adopt(Socket socket) noexcept { watch(socket.id); }
 
 void EpollReactor::attempt(int fd) {
-  attempt_in(watches_[fd]);
-  attempt_out(watches_[fd]);
+  attempt_in(watches_[static_cast<std::size_t>(fd)]);
+  attempt_out(watches_[static_cast<std::size_t>(fd)]);
 }
 
 void EpollReactor::attempt_in(Watch& watch) {
   Operation* operation = watch.in;
   if (operation == nullptr || !(watch.readable || watch.ended)) return;
-  ++system_calls_;
-  std::int32_t result;
-  if (operation->kind == Operation::Kind::accept) {
-    result = accept4(operation->socket.id, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  } else {
-    result = static_cast<std::int32_t>(recvmsg(operation->socket.id, &operation->message, 0));
-  }
-  if (result < 0 && errno == EINTR) return started_.push_back(operation->socket.id);
+  const bool accepts = operation->kind == Operation::Kind::accept;
+  const int fd = operation->socket.id;
+  ssize_t result;
+  do {
+    ++system_calls_;
+    result = accepts ? accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)
+                     : recvmsg(fd, &operation->message, 0);
+  } while (result < 0 && errno == EINTR);
   if (result < 0 && errno == EAGAIN) {
     watch.readable = false;
     return;
   }
-  if (result < 0) result = -errno;
   watch.in = nullptr;
-  if (operation->kind == Operation::Kind::accept && result >= 0) {
-    set_stream_options(result, options_);
-    this->watch(result);  // may move the watches: `watch` is not used behind this line
-  } else if (result >= 0 && static_cast<std::size_t>(result) < total_bytes(operation->message)) {
-    watch.readable = false;  // drained: the next byte makes an edge
+  if (result < 0) return finish(*operation, -errno);
+  if (accepts) {
+    set_stream_options(static_cast<int>(result), options_);
+    // May move the watches: `watch` is not used behind this line.
+    this->watch(static_cast<int>(result));
+  } else if (static_cast<std::size_t>(result) < total_bytes(operation->message)) {
+    watch.readable = false;  // drained: the next byte, or the end, makes an edge
   }
-  completed_.push(*operation, result);
+  finish(*operation, static_cast<std::int32_t>(result));
 }
 
 void EpollReactor::attempt_out(Watch& watch) {
@@ -206,18 +242,19 @@ void EpollReactor::attempt_out(Watch& watch) {
   ++system_calls_;
   getsockopt(operation->socket.id, SOL_SOCKET, SO_ERROR, &error, &length);
   watch.out = nullptr;
-  if (error != 0) close(operation->socket);
-  completed_.push(*operation, error != 0 ? -error : operation->socket.id);
+  finish(*operation, -error);
 }
 
 void EpollReactor::attempt_send(Watch& watch) {
   Operation& operation = *watch.out;
   const std::size_t total = total_bytes(operation.message);
+  DCHECK(total <= Operation::kBytesMax);
   std::array<iovec, Operation::kVectorsMax> vectors;
   for (;;) {
     msghdr message = operation.message;
     if (operation.result > 0) {
-      message.msg_iovlen = remaining_vectors(operation.message, operation.result, vectors);
+      message.msg_iovlen = remaining_vectors(
+          operation.message, static_cast<std::size_t>(operation.result), vectors);
       message.msg_iov = vectors.data();
     }
     ++system_calls_;
@@ -227,49 +264,50 @@ void EpollReactor::attempt_send(Watch& watch) {
       watch.writable = false;
       return;
     }
-    if (sent >= 0) operation.result += static_cast<std::int32_t>(sent);
+    const int error = sent < 0 ? errno : 0;
+    if (sent > 0) operation.result += static_cast<std::int32_t>(sent);
     if (sent < 0 || static_cast<std::size_t>(operation.result) == total) {
-      const std::int32_t result = sent < 0 && operation.result == 0 ? -errno : operation.result;
       watch.out = nullptr;
-      return completed_.push(operation, result);
+      return finish(operation, operation.result > 0 ? operation.result : -error);
     }
   }
 }
 
+/// Read first, marked second: in the other order a wake() in between would leave the mark set and
+/// the eventfd empty, and nobody could wake the loop again. An exchange, so that what a waker wrote
+/// before wake() is seen even if it did not write here.
 void EpollReactor::drain_wake() {
   std::uint64_t value;
-  wake_pending_.store(false, std::memory_order_seq_cst);
+  ++system_calls_;
   [[maybe_unused]] const ssize_t got = ::read(wake_fd_, &value, sizeof value);
+  wake_pending_.exchange(false, std::memory_order_seq_cst);
 }
 
-int EpollReactor::poll(Instant deadline) {
+void EpollReactor::on_event(int fd, std::uint32_t events) {
+  if (fd == wake_fd_) return drain_wake();
+  Watch& watch = watches_[static_cast<std::size_t>(fd)];
+  constexpr std::uint32_t kEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  if ((events & kEnded) != 0) watch.ended = watch.writable = true;
+  if ((events & EPOLLIN) != 0) watch.readable = true;
+  if ((events & EPOLLOUT) != 0) watch.writable = true;
+  attempt(fd);
+}
+
+void EpollReactor::poll(Instant left) {
   std::array<epoll_event, kEventsMax> events;
-  const Instant left = deadline == kNever ? kNever : std::max<Instant>(deadline - now(), 0);
-  const timespec timeout{left / kSecond_ns, left % kSecond_ns};
   ++system_calls_;
-  const int count = epoll_pwait2(epoll_fd_, events.data(), kEventsMax,
-                                 left == kNever ? nullptr : &timeout, nullptr);
+  const int count = fine_timeouts_ ? epoll_wait_fine(epoll_fd_, events, left)
+                                   : epoll_wait_coarse(epoll_fd_, events, left);
   for (int i = 0; i < count; ++i) {
-    const int fd = events[i].data.fd;
-    if (fd == wake_fd_) {
-      drain_wake();
-      continue;
-    }
-    Watch& watch = watches_[fd];
-    constexpr std::uint32_t kEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-    if (events[i].events & kEnded) watch.ended = watch.writable = true;
-    if (events[i].events & EPOLLIN) watch.readable = true;
-    if (events[i].events & EPOLLOUT) watch.writable = true;
-    attempt(fd);
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    on_event(event.data.fd, event.events);
   }
-  return count;
 }
 
 void EpollReactor::wait(Instant deadline) {
-  const std::size_t count = started_.size();
-  for (std::size_t i = 0; i < count; ++i) attempt(started_[i]);
-  started_.erase(started_.begin(), started_.begin() + static_cast<std::ptrdiff_t>(count));
-  poll(ready() || !started_.empty() ? 0 : deadline);
+  for (const int fd : started_) attempt(fd);
+  started_.clear();
+  poll(ready() ? 0 : time_left(deadline));
 }
 
 void EpollReactor::wake() noexcept {

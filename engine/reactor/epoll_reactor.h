@@ -29,6 +29,7 @@ class EpollReactor final : public Reactor {
   void send(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
   void cancel(Operation& operation) override;
   void shutdown(Socket socket) noexcept override;
+  void shutdown_send(Socket socket) noexcept override;
   void close(Socket socket) noexcept override;
   void release(Socket socket) noexcept override;
   void adopt(Socket socket) noexcept override;
@@ -47,25 +48,31 @@ class EpollReactor final : public Reactor {
     bool readable = true;      ///< false: drained, an edge will tell
     bool writable = true;
     bool ended = false;        ///< the peer closed or failed: reading never blocks again
+    int error = 0;             ///< the socket could not be watched: what its operations answer
   };
 
   EpollReactor() = default;
-  void watch(int fd);
+  bool set_up(int& error);
+  int watch(int fd);
   void begin(Operation& operation, Operation::Kind kind, Socket socket,
              std::span<const iovec> buffers);
   void attempt(int fd);
   void attempt_in(Watch& watch);
   void attempt_out(Watch& watch);
   void attempt_send(Watch& watch);
+  void finish(Operation& operation, std::int32_t result);
+  void on_event(int fd, std::uint32_t events);
   void drain_wake();
-  int poll(Instant deadline);
+  void poll(Instant left);
 
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
+  bool fine_timeouts_ = true;  ///< the kernel has epoll_pwait2
   SocketOptions options_;
   std::vector<Watch> watches_;
   std::vector<int> started_;  ///< descriptors with operations not tried yet
   CompletionQueue completed_;
+  std::size_t in_flight_ = 0;
   std::atomic<bool> wake_pending_{false};
   std::uint64_t system_calls_ = 0;
 };

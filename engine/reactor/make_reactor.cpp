@@ -11,9 +11,9 @@ namespace quorate::reactor {
 namespace {
 
 std::string explain(int error) {
-  std::string text = std::string(std::strerror(error));
+  std::string text = std::strerror(error);
   if (error == EPERM) text += ": kernel.io_uring_disabled or a seccomp profile";
-  if (error == ENOSYS) text += ": not built into this kernel, or a seccomp profile";
+  if (error == ENOSYS) text += ": not in this kernel (5.13 is needed), or a seccomp profile";
   if (error == ENOMEM) text += ": RLIMIT_MEMLOCK";
   return text;
 }

@@ -8,9 +8,13 @@
 // What every backend promises:
 //  - an operation completes exactly once, in reap(), never inside the call that started it;
 //  - its buffers, iovecs and the Operation itself are used until then, and not afterwards;
-//  - a completion function may start, cancel and close anything, also the operation it is called for;
-//  - at most one send and one receive are in flight per socket (callers keep this).
-// Threads: everything belongs to the thread that first called wait(), except wake().
+//  - a completion function may start, cancel and close anything, also its own operation.
+// What callers keep:
+//  - at most one send and one receive are in flight per socket, each with at most kVectorsMax
+//    iovecs and kBytesMax bytes;
+//  - nothing is in flight when the reactor is destroyed: the kernel could still write to a buffer.
+// Threads: everything belongs to the thread that first called wait(), except wake(). Before that
+// first wait() another thread may start operations, if it is done when the owner begins.
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -59,7 +63,8 @@ struct Operation {
   // backend
   enum class Kind : std::uint8_t { accept, connect, receive, send };
   enum class State : std::uint8_t { idle, started, done };
-  static constexpr std::size_t kVectorsMax = 128;  ///< iovecs of one send or receive
+  static constexpr std::size_t kVectorsMax = 128;     ///< iovecs of one send or receive
+  static constexpr std::size_t kBytesMax = 1u << 30;  ///< of one send or receive: a result must fit
 
   Kind kind = Kind::accept;
   State state = State::idle;
@@ -107,6 +112,8 @@ class Reactor {
 
   /// Ends both directions, so that operations in flight on the socket complete soon.
   virtual void shutdown(Socket socket) noexcept = 0;
+  /// Ends the sending direction: the peer reads what was sent, then the end of the stream.
+  virtual void shutdown_send(Socket socket) noexcept = 0;
   /// Only when no operation is in flight on it.
   virtual void close(Socket socket) noexcept = 0;
   /// Forgets a socket without closing it, so that another reactor of the same backend can adopt()
@@ -115,7 +122,8 @@ class Reactor {
   virtual void adopt(Socket socket) noexcept = 0;
 
   /// Starts everything queued, then waits until something has completed, wake() was called or
-  /// `deadline` has passed (in the past: does not wait). Completions are kept for reap().
+  /// `deadline` has passed (in the past: does not wait). Completions are kept for reap(). May
+  /// return early, for instance after a signal.
   virtual void wait(Instant deadline) = 0;
 
   /// True when wait() has collected something that reap() has not delivered.
@@ -127,7 +135,9 @@ class Reactor {
   /// Ends the current or the next wait(). From any thread.
   virtual void wake() noexcept = 0;
 
-  /// Readable when wait() has something to collect; for an embedder's own poll loop.
+  /// Readable when wait() has something to collect, and before the first wait(); for an embedder's
+  /// own poll loop. What wait() has collected already does not show here: ask ready() before
+  /// sleeping. First called before the first wait() or on its thread.
   [[nodiscard]] virtual int event_fd() noexcept = 0;
 
   /// System calls made so far, for measuring.

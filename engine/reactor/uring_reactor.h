@@ -1,12 +1,14 @@
 #pragma once
 
 // The reactor on io_uring: one system call a turn submits everything and waits. The ring is made
-// disabled and enabled by the first wait(), which binds it to that thread (SINGLE_ISSUER).
+// disabled and enabled by the first wait(), which binds it to that thread (SINGLE_ISSUER); nothing
+// reaches the kernel before.
 
 #include <liburing.h>
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "reactor/completion_queue.h"
 #include "reactor/reactor.h"
@@ -30,6 +32,7 @@ class UringReactor final : public Reactor {
   void send(Operation& operation, Socket socket, std::span<const iovec> buffers) override;
   void cancel(Operation& operation) override;
   void shutdown(Socket socket) noexcept override;
+  void shutdown_send(Socket socket) noexcept override;
   void close(Socket socket) noexcept override;
   void release(Socket) noexcept override {}
   void adopt(Socket) noexcept override {}
@@ -41,25 +44,38 @@ class UringReactor final : public Reactor {
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
 
  private:
+  /// What did not fit into the submission queue before the ring was bound.
+  struct Request {
+    Operation* operation;
+    bool cancels;
+  };
+
   UringReactor() = default;
   bool set_up(int& error);
+  void bind();
   io_uring_sqe* next_sqe();
-  void begin(Operation& operation, Operation::Kind kind, Socket socket);
+  void begin(Operation& operation, Operation::Kind kind, Socket socket,
+             std::span<const iovec> buffers);
+  void queue(Operation& operation, bool cancels);
+  void prepare(io_uring_sqe* sqe, Operation& operation) const;
   void arm_wake();
-  void enable();
+  void enter(Instant left);
   void collect();
   void on_completion(const io_uring_cqe& cqe);
   void finish(Operation& operation, std::int32_t result);
+  void settle_event_fd();
 
   io_uring ring_{};
   bool ring_made_ = false;
-  bool enabled_ = false;
+  bool bound_ = false;
+  bool wake_armed_ = false;
+  int send_flags_ = 0;
+  int wake_fd_ = -1;
+  std::atomic<int> event_fd_{-1};  ///< also written by wake()
   SocketOptions options_;
   CompletionQueue completed_;
-  int wake_fd_ = -1;
-  int event_fd_ = -1;
-  std::uint64_t wake_value_ = 0;
-  bool wake_armed_ = false;
+  std::vector<Request> early_;
+  std::size_t in_flight_ = 0;
   std::atomic<bool> wake_pending_{false};
   std::uint64_t system_calls_ = 0;
 };

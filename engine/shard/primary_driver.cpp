@@ -240,7 +240,8 @@ void PrimaryDriver::send(Instant now) {
 }
 
 void PrimaryDriver::publish(Instant now) {
-  if (touched_.empty()) return;
+  // What was released when its callback was registered is due without any change.
+  if (touched_.empty()) return waiters_->run();
   std::uint64_t frames = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
@@ -304,7 +305,7 @@ void PrimaryDriver::on_link_closed(PrimaryLink& link, const std::string& why) {
   links_gone_ = true;
   if (by_replica_[link.replica()] != &link) return;
   by_replica_[link.replica()] = nullptr;
-  shard_.trace(TraceLevel::warning,
+  shard_.trace(phase_ == Phase::open ? TraceLevel::warning : TraceLevel::info,
                "replica " + shared_.options.replicas[link.replica()] + " disconnected: " + why);
   for (auto& stream : streams_) {
     stream->machine().on_detached(link.replica());
@@ -361,7 +362,7 @@ bool PrimaryDriver::drained() const noexcept {
     if (stream->state() == StreamState::fenced) continue;
     if (stream->ring().claimed() != stream->machine().sealed()) return false;
     for (std::uint32_t r = 0; r < stream->rule_count(); ++r) {
-      if (stream->rule(r).waiters.awaited()) return false;
+      if (stream->rule(r).sleepers.load() != 0) return false;
     }
     for (std::uint32_t i = 0; i < stream->machine().replica_count(); ++i) {
       const core::ReplicaProgress& replica = stream->machine().replica(i);

@@ -233,6 +233,12 @@ void PrimaryLink::want_commit(std::uint32_t local_stream, bool now_awaited, Inst
   commits_.push_back(local_stream);
 }
 
+void PrimaryLink::park() {
+  // A peer that is being refused is not worth a copy.
+  if (closing()) return connection_.shut_down("the ring is needed");
+  connection_.cut_send();
+}
+
 void PrimaryLink::tell_lost(StreamId stream, Position reclaimed) {
   const core::ResumeVerdict verdict{stream, core::Verdict::needs_full_copy, reclaimed};
   connection_.queue_control(wire::MessageType::resume_reply,
@@ -400,6 +406,10 @@ void PrimaryLink::say_goodbye(Instant now) {
 
 void PrimaryLink::on_closed(const std::string& why) {
   gone_ = true;
+  if (connection_.malformed()) {
+    PrimaryDriver::Counters::add(driver_.counters.connections_refused);
+    driver_.shard().trace(TraceLevel::warning, "connection refused: " + why);
+  }
   segments_.clear();
   driver_.on_link_closed(*this, why);
 }

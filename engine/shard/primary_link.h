@@ -44,7 +44,7 @@ class PrimaryLink final : public transport::Connection::Sink {
   /// The stream's committed position rose; told with the next frame, or soon without one.
   void want_commit(std::uint32_t local_stream, bool now_awaited, Instant now);
   /// The stream's ring is needed: what is being sent is cut.
-  void park() { connection_.cut_send(); }
+  void park();
   /// The ring no longer holds what the peer needs of this stream.
   void tell_lost(StreamId stream, Position reclaimed);
 

@@ -16,6 +16,9 @@ namespace {
 
 /// Free space the loop keeps in front of the writers: what is older stays for replicas to resume.
 constexpr std::uint64_t kFreeShare = 2;  // 1 / 2 of the ring
+/// Frames of lone small writes fill their index before the ring: how far back a replica can resume
+/// is bounded by both. A slot takes a quarter of this.
+constexpr std::uint64_t kBytesPerFrameSlot = 1024;
 
 std::span<core::FrameEntry> entries_in(std::span<std::byte> memory, std::uint32_t slots) {
   auto* first = reinterpret_cast<core::FrameEntry*>(memory.data() +
@@ -27,7 +30,7 @@ std::span<core::FrameEntry> entries_in(std::span<std::byte> memory, std::uint32_
 
 std::uint32_t PrimaryStream::frame_slots_for(std::uint64_t ring_bytes) noexcept {
   return static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(std::bit_floor(ring_bytes / 4096), 64, 4096));
+      std::clamp<std::uint64_t>(std::bit_floor(ring_bytes / kBytesPerFrameSlot), 64, 16384));
 }
 
 std::size_t PrimaryStream::frame_memory_bytes(std::uint32_t frame_slots) noexcept {
@@ -109,15 +112,20 @@ bool PrimaryStream::turns_here() { return shard_.host_here() && !shard_.turning(
 
 bool PrimaryStream::wait_space(std::uint64_t payload_bytes, Instant deadline) {
   // Waking a writer for every frame costs more than it gains, so it waits for a part of the ring.
-  const std::uint64_t bytes = std::max(base::record_bytes(payload_bytes), ring_.size() / 8);
+  const std::uint64_t record = base::record_bytes(payload_bytes);
+  const std::uint64_t bytes = std::max(record, ring_.size() / 8);
+  const auto fits = [&] { return !ring_.parked() && ring_.limit() >= ring_.claimed() + record; };
   const bool turns = turns_here();
+  // A callback can only look: while it waits, its loop makes no space.
+  if (shard_.hosted_here() && !turns) deadline = 0;
+  if (!refusing_.load(std::memory_order_acquire) && fits()) return true;
   while (!refusing_.load(std::memory_order_acquire)) {
     const Position target = ring_.claimed() + bytes;
     // A parked ring has space, but its budget may be used up: that ends without a wake-up.
     const bool parked = ring_.parked();
     if (!parked && ring_.limit() >= target) return true;
     const Instant now = shard_.reactor().now();
-    if (now >= deadline) return false;
+    if (now >= deadline) return fits();
     const Instant until = parked ? std::min(deadline, now + kMillisecond_ns) : deadline;
     if (turns) {
       shard_.turn(until, {&ring_.limit_word(), parked ? ~Position{0} : target});
@@ -158,12 +166,15 @@ Status PrimaryStream::wait_release(Position target, RuleId rule, Instant deadlin
     }
     return Done{};
   }
+  slot.sleepers.fetch_add(1);
   const Instant spin_until =
       std::min(deadline, start + shard_.options().spin.count() * kMicrosecond_ns);
-  while (spin_until > start && shard_.reactor().now() < spin_until) {
-    if (slot.watermark.load(std::memory_order_acquire) >= target) return Done{};
+  bool reached = false;
+  while (!reached && spin_until > start && shard_.reactor().now() < spin_until) {
+    reached = slot.watermark.load(std::memory_order_acquire) >= target;
   }
-  slot.waiters.wait_until(slot.watermark, target, ended_, deadline);
+  if (!reached) slot.waiters.wait_until(slot.watermark, target, ended_, deadline);
+  slot.sleepers.fetch_sub(1);
   return Done{};
 }
 

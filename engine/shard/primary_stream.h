@@ -29,6 +29,7 @@ class PrimaryDriver;
 struct alignas(128) RuleSlot {
   std::atomic<Position> watermark{0};
   base::WatermarkWaiters waiters;
+  std::atomic<std::uint32_t> sleepers{0};  ///< threads that wait for it now
   Rule rule;                    ///< written before rule_count covers this slot
   core::CompiledRule compiled;
 };

@@ -77,8 +77,9 @@ void ReleaseWaiters::run() {
   if (due_.empty()) return;
   std::swap(due_, running_);
   for (Due& due : running_) {
-    due.callback(due.outcome);
+    // It waits no more, so that its callback may register again.
     waiting_.fetch_sub(1);
+    due.callback(due.outcome);
   }
   running_.clear();
 }

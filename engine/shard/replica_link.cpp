@@ -38,13 +38,16 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
 void ReplicaLink::dial() {
   state_ = State::dialing;
   dial_at_ = kNever;
+  dial_until_ = shard_.now() + ns(node_.options().peer_timeout);
   shard_.reactor().connect(connect_, node_.primary());
 }
 
 void ReplicaLink::on_connected(reactor::Operation& operation, std::int32_t result) {
   auto& self = *static_cast<ReplicaLink*>(operation.owner);
   if (result < 0) {
-    if (self.state_ != State::stopped) self.retry(std::string("connect: ") + std::strerror(-result));
+    const bool late = std::exchange(self.dial_until_, kNever) == kNever;
+    const std::string why = late ? "no answer within the peer timeout" : std::strerror(-result);
+    if (self.state_ != State::stopped) self.retry("connect: " + why);
     return;
   }
   const reactor::Socket socket{result};
@@ -200,6 +203,8 @@ void ReplicaLink::on_goodbye(std::span<const std::byte> body) {
   const std::string why = std::string(core::to_string(goodbye.reason)) + ": " + goodbye.text;
   switch (goodbye.reason) {
     case core::GoodbyeReason::closing:
+      // What it told before is there to be applied when the applying thread hears of the end.
+      publish(shard_.now());
       node_.on_primary_closed(loop_, why);
       break;
     case core::GoodbyeReason::busy:
@@ -325,6 +330,15 @@ void ReplicaLink::expire(Instant now) {
     connection_.reset();
   }
   if (state_ == State::waiting && now >= dial_at_) dial();
+  if (state_ == State::dialing && now >= dial_until_) {
+    dial_until_ = kNever;
+    shard_.reactor().cancel(connect_);
+  }
+  // A large frame may take longer than the peer timeout: its bytes are heard as well.
+  if (state_ == State::streaming && heard_bytes_ != connection_->bytes_received()) {
+    heard_bytes_ = connection_->bytes_received();
+    liveness_.on_heard(now);
+  }
   if (connection_ && liveness_.peer_gone(now)) {
     connection_->shut_down("nothing heard from the primary for the peer timeout");
   }
@@ -339,10 +353,13 @@ void ReplicaLink::keep_house(Instant now) {
 Instant ReplicaLink::next_deadline(Instant now) const {
   if (connection_gone_ || !touched_.empty()) return now;
   Instant next = state_ == State::waiting ? dial_at_ : kNever;
+  if (state_ == State::dialing) next = dial_until_;
   if (!connection_) return next;
-  const bool sending = connection_->sending();
-  next = std::min({next, liveness_.next_deadline(sending), house_at_});
-  return sending ? next : std::min(next, repeat_at_);
+  // Only a session owes heartbeats and repetitions, and nothing goes out behind a send in flight.
+  const bool mute =
+      connection_->sending() || !connection_->open() || state_ != State::streaming;
+  next = std::min({next, liveness_.next_deadline(mute), house_at_});
+  return mute ? next : std::min(next, repeat_at_);
 }
 
 void ReplicaLink::end_session(const std::string& why) {
@@ -357,6 +374,7 @@ void ReplicaLink::end_session(const std::string& why) {
 
 void ReplicaLink::on_closed(const std::string& why) {
   connection_gone_ = true;
+  if (connection_->malformed()) node_.count_refused();
   if (state_ == State::streaming) end_session(why);
   if (state_ != State::stopped) retry(why);
 }

@@ -72,11 +72,13 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   const std::uint32_t loop_;
   State state_ = State::waiting;
   Instant dial_at_ = 0;
+  Instant dial_until_ = kNever;  ///< when the dialing is given up
   reactor::Operation connect_;
   std::unique_ptr<transport::Connection> connection_;
   bool connection_gone_ = false;
   bool resumed_ = false;  ///< this session went on from a position above 0
   core::Liveness liveness_;
+  std::uint64_t heard_bytes_ = 0;  ///< of the connection, when its peer was heard last
   core::Backoff backoff_;
   transport::Encoder encoder_;
   std::uint64_t session_ = 0;

@@ -216,12 +216,13 @@ Result<std::size_t> ReplicaNode::end_result(End end, std::size_t count) const {
 Instant ReplicaNode::now() const noexcept { return engine_->shards().at(0).reactor().now(); }
 
 bool ReplicaNode::hosts_loops() {
-  return engine_->shards().hosted() && engine_->shards().at(0).host_here();
+  Shard& shard = engine_->shards().at(0);
+  return engine_->shards().hosted() && shard.host_here() && !shard.turning();
 }
 
-void ReplicaNode::turn_loops(Instant until) {
+void ReplicaNode::turn_loops(Instant until, Position rings) {
   ShardGroup& shards = engine_->shards();
-  const Goal records{&rings_, rings_.load() + 1};
+  const Goal records{&rings_, rings + 1};
   if (shards.size() == 1) return shards.at(0).turn(until, records);
   const Instant sleep = std::min(until, now() + kManyLoopsSleep_ns);
   for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
@@ -230,12 +231,12 @@ void ReplicaNode::turn_loops(Instant until) {
 }
 
 Status ReplicaNode::run(const Apply& apply) {
-  stopping_.store(false);
   const bool hosted = hosts_loops();
   for (;;) {
     // Read before applying: what is exposed when the end is known is applied before it is told.
-    const End end = end_reason();
+    // And the rings before that: an end that is not seen here rings once more.
     const Position rings = rings_.load(std::memory_order_seq_cst);
+    const End end = end_reason();
     const Instant apply_until = now() + kApplyTime_ns;
     std::size_t applied = 0;
     std::size_t slice = 0;
@@ -245,11 +246,12 @@ Status ReplicaNode::run(const Apply& apply) {
     } while (slice != 0 && (!hosted || now() < apply_until));
     const bool more = slice != 0;
     if (end == End::stopped || (end != End::none && !more)) {
+      if (end == End::stopped) stopping_.store(false);
       if (auto result = end_result(end, applied); !result) return result.error();
       return Done{};
     }
     if (hosted) {
-      turn_loops(more ? 0 : kNever);
+      turn_loops(more ? 0 : kNever, rings);
     } else if (!more) {
       ring_waiters_.wait_until(rings_, rings + 1, never_, kNever);
     }
@@ -259,18 +261,18 @@ Status ReplicaNode::run(const Apply& apply) {
 Result<std::size_t> ReplicaNode::poll(const Apply& apply, std::size_t records_max,
                                       std::chrono::nanoseconds timeout) {
   const bool hosted = hosts_loops();
-  const Instant start = now();
-  const Instant deadline = timeout == kForever ? kNever : start + timeout.count();
+  const Instant deadline = engine_->shards().at(0).deadline_in(timeout);
   for (bool first = true;; first = false) {
-    const End end = end_reason();
     const Position rings = rings_.load(std::memory_order_seq_cst);
-    if (hosted && first) turn_loops(0);
+    const End end = end_reason();
+    if (hosted && first) turn_loops(0, rings);
     const std::size_t count = apply_ready(apply, records_max);
     if (count != 0) return count;
+    if (end == End::stopped) stopping_.store(false);
     if (end != End::none) return end_result(end, 0);
     if (now() >= deadline) return std::size_t{0};
     if (hosted) {
-      turn_loops(deadline);
+      turn_loops(deadline, rings);
     } else {
       ring_waiters_.wait_until(rings_, rings + 1, never_, deadline);
     }

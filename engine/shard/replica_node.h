@@ -75,7 +75,8 @@ class ReplicaNode {
   [[nodiscard]] End end_reason() const noexcept;
   Result<std::size_t> end_result(End end, std::size_t count) const;
   [[nodiscard]] bool hosts_loops();
-  void turn_loops(Instant until);
+  /// Until there may be more to apply than when `rings` was read, or an end.
+  void turn_loops(Instant until, Position rings);
   [[nodiscard]] Instant now() const noexcept;
 
   std::unique_ptr<Engine> own_engine_;

@@ -37,14 +37,26 @@ void Shard::turn(Instant sleep_until, Goal goal) {
 }
 
 void Shard::wait_for_work(Instant sleep_until, Goal goal) {
+  Instant due = kNever;
+  for (Driver* driver : drivers_) due = std::min(due, driver->next_deadline(now_));
   // Completions that are collected already belong to the next turn, which must not be slept over.
-  Instant until = reactor_->ready() || goal.reached() ? now_ : sleep_until;
-  for (Driver* driver : drivers_) until = std::min(until, driver->next_deadline(now_));
-  if (until > now_ && options_.spin.count() > 0 && spun_into_work(until)) return;
-  if (until > now_ || polled_outside_) sleeper_.prepare();
+  const bool at_once = reactor_->ready() || goal.reached();
+  const Instant until = at_once ? now_ : std::min(sleep_until, due);
+  if (until <= now_ || options_.spin.count() == 0 || !spun_into_work(until)) sleep(until);
+  if (poll_descriptor_) announce(due);
+}
+
+void Shard::sleep(Instant until) {
+  if (until > now_) sleeper_.prepare();
   // A producer that pushed before prepare() is seen here; one that pushes after it wakes the loop.
   reactor_->wait(until <= now_ || has_work() ? now_ : until);
-  if (!polled_outside_) sleeper_.cancel();
+  sleeper_.cancel();
+}
+
+/// The host may sleep outside now: what it must not sleep over makes the descriptor readable.
+void Shard::announce(Instant due) {
+  sleeper_.prepare();
+  poll_descriptor_->ring_at(reactor_->ready() || has_work() ? 0 : due);
 }
 
 bool Shard::spun_into_work(Instant until) {
@@ -57,11 +69,16 @@ bool Shard::spun_into_work(Instant until) {
 }
 
 int Shard::event_fd() {
-  polled_outside_ = true;
-  return reactor_->event_fd();
+  if (!poll_descriptor_) {
+    poll_descriptor_ = std::make_unique<PollDescriptor>(reactor_->event_fd());
+    poll_descriptor_->ring_at(0);
+  }
+  return poll_descriptor_->fd();
 }
 
-bool Shard::has_work() const noexcept { return !ready_.empty() || !mailbox_.empty(); }
+bool Shard::has_work() const noexcept {
+  return !ready_.empty() || !mailbox_.empty() || stopping();
+}
 
 void Shard::drain_mailbox() {
   std::function<void()> task;

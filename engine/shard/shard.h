@@ -6,6 +6,7 @@
 // marked "any thread".
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "base/time.h"
 #include "quorate/options.h"
 #include "reactor/reactor.h"
+#include "shard/poll_descriptor.h"
 
 namespace quorate::shard {
 
@@ -66,6 +68,11 @@ class Shard {
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
   [[nodiscard]] Instant now() const noexcept { return now_; }
+  /// When a wait that begins now ends, for any timeout.
+  [[nodiscard]] Instant deadline_in(std::chrono::nanoseconds timeout) const noexcept {
+    const Instant start = reactor_->now();
+    return timeout.count() >= kNever - start ? kNever : start + timeout.count();
+  }
   [[nodiscard]] std::uint64_t turns() const noexcept {
     return turns_.load(std::memory_order_relaxed);
   }
@@ -97,12 +104,22 @@ class Shard {
   /// True when it is.
   bool host_here();
   void bind_here();
+  /// From now on turn() does not sleep: whoever turns the loop is to look at stopping().
+  void stop() noexcept {
+    stopping_.store(true, std::memory_order_seq_cst);
+    if (sleeper_.should_wake()) reactor_->wake();
+  }
+  [[nodiscard]] bool stopping() const noexcept {
+    return stopping_.load(std::memory_order_seq_cst);
+  }
   void trace(TraceLevel level, const std::string& text) const;
 
  private:
   void drain_mailbox();
   void drain_ready();
   void wait_for_work(Instant sleep_until, Goal goal);
+  void sleep(Instant until);
+  void announce(Instant due);
   [[nodiscard]] bool spun_into_work(Instant until);
   [[nodiscard]] bool has_work() const noexcept;
 
@@ -116,8 +133,9 @@ class Shard {
   std::atomic<std::thread::id> host_;
   std::mutex unhosted_;  ///< held while somebody acts for a loop that nobody hosts yet
   Instant now_ = 0;
+  std::atomic<bool> stopping_{false};
   bool turning_ = false;
-  bool polled_outside_ = false;  ///< somebody waits on event_fd between turns
+  std::unique_ptr<PollDescriptor> poll_descriptor_;  ///< once somebody waits outside of turns
   std::atomic<std::uint64_t> turns_{0};
 };
 

@@ -26,17 +26,13 @@ void ShardGroup::start_threads() {
     threads_.emplace_back([this, loop = shard.get()] {
       pthread_setname_np(pthread_self(), ("quorate-" + std::to_string(loop->index())).c_str());
       loop->bind_here();
-      while (!stopping_.load(std::memory_order_acquire)) loop->turn(kNever);
+      while (!loop->stopping()) loop->turn(kNever);
     });
   }
 }
 
 ShardGroup::~ShardGroup() {
-  stopping_.store(true, std::memory_order_release);
-  for (auto& shard : shards_) {
-    // A task ends the wait even when the loop is about to sleep.
-    while (!threads_.empty() && !shard->post([] {})) std::this_thread::yield();
-  }
+  for (auto& shard : shards_) shard->stop();
   for (auto& thread : threads_) thread.join();
 }
 

@@ -2,7 +2,6 @@
 
 // The loops of one engine: makes their reactors, starts and stops engine-owned threads.
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,7 +32,6 @@ class ShardGroup {
   const EngineOptions options_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
-  std::atomic<bool> stopping_{false};
 };
 
 }  // namespace quorate::shard

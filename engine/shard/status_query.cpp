@@ -31,14 +31,14 @@ class StatusClient final : public transport::Connection::Sink {
 
   void on_message(const wire::Envelope& envelope, std::span<const std::byte> body) override;
   std::byte* on_frame_header(const wire::Envelope&, const wire::FrameHeader&) override {
-    end(Error(Errc::corrupt, "status: the peer sent a frame"));
+    end(Error(Errc::corrupt, "the peer sent a frame"));
     return nullptr;
   }
   void on_frame(const wire::Envelope&, const wire::FrameHeader&) override {}
   void on_send_ready() override {}
   void on_closed(const std::string& why) override {
     closed_ = true;
-    end(Error(Errc::unreachable, "status: " + query_.address + ": " + why));
+    end(Error(Errc::unreachable, query_.address + ": " + why));
   }
 
  private:
@@ -72,7 +72,7 @@ Result<NodeStatus> StatusClient::ask(const reactor::Address& address) {
     reactor_.wait(deadline);
     reactor_.reap();
   }
-  end(Error(Errc::timed_out, "status: " + query_.address + ": no answer within " +
+  end(Error(Errc::timed_out, query_.address + ": no answer within " +
                                  std::to_string(query_.timeout.count()) + " ms"));
   if (connect_.in_flight()) reactor_.cancel(connect_);
   if (connection_ && !closed_) connection_->shut_down("done");
@@ -88,7 +88,7 @@ void StatusClient::on_connected(reactor::Operation& operation, std::int32_t resu
   auto& self = *static_cast<StatusClient*>(operation.owner);
   if (result < 0) {
     return self.end(Error(Errc::unreachable,
-                          "status: " + self.query_.address + ": " + std::strerror(-result),
+                          self.query_.address + ": " + std::strerror(-result),
                           -result));
   }
   if (self.done_) return self.reactor_.close(reactor::Socket{result});
@@ -122,7 +122,7 @@ void StatusClient::on_message(const wire::Envelope& envelope, std::span<const st
   if (envelope.type == Type::welcome) {
     core::Welcome welcome;
     if (!transport::decode_welcome(body, welcome)) {
-      return end(Error(Errc::corrupt, "status: welcome is malformed"));
+      return end(Error(Errc::corrupt, "welcome is malformed"));
     }
     status_.node = welcome.node;
     connection_->set_session(welcome.session, welcome.epoch);
@@ -133,16 +133,16 @@ void StatusClient::on_message(const wire::Envelope& envelope, std::span<const st
     const bool differs = goodbye.reason == core::GoodbyeReason::wrong_cluster ||
                          goodbye.reason == core::GoodbyeReason::incompatible_version;
     return end(Error(differs ? Errc::incompatible : Errc::unreachable,
-                     "status: refused (" + std::string(core::to_string(goodbye.reason)) +
+                     "refused (" + std::string(core::to_string(goodbye.reason)) +
                          "): " + goodbye.text));
   }
-  end(Error(Errc::corrupt, "status: unexpected message"));
+  end(Error(Errc::corrupt, "unexpected message"));
 }
 
 void StatusClient::on_status(std::span<const std::byte> body) {
   const std::size_t before = status_.streams.size();
   if (!transport::decode_status(body, status_.streams_total, status_.streams)) {
-    return end(Error(Errc::corrupt, "status: answer is malformed"));
+    return end(Error(Errc::corrupt, "answer is malformed"));
   }
   const std::uint64_t there =
       status_.streams_total > query_.first ? status_.streams_total - query_.first : 0;
@@ -151,7 +151,7 @@ void StatusClient::on_status(std::span<const std::byte> body) {
   if (complete_) {
     done_ = true;
   } else if (status_.streams.size() == before) {
-    end(Error(Errc::corrupt, "status: the primary answers with fewer streams than it has"));
+    end(Error(Errc::corrupt, "the primary answers with fewer streams than it has"));
   } else {
     ask_next();
   }

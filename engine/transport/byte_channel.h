@@ -33,7 +33,9 @@ class ByteChannel {
 
   /// Makes whatever is in flight complete soon.
   void shut_down() noexcept { reactor_.shutdown(socket_); }
-  [[nodiscard]] bool sending() const { return send_.in_flight(); }
+  /// No send follows: the peer reads what was sent, then the end of the stream.
+  void end_sending() noexcept { reactor_.shutdown_send(socket_); }
+  [[nodiscard]] bool receiving() const { return receive_.in_flight(); }
   [[nodiscard]] bool idle() const { return !send_.in_flight() && !receive_.in_flight(); }
   /// Only when idle.
   void close() noexcept;

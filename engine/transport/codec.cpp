@@ -243,10 +243,10 @@ bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total
     stream.appended = entry->appended();
     stream.committed = entry->committed();
     for (const auto* one : *entry->replicas()) {
-      if (one->state() > 3) return false;
-      stream.replicas.push_back({one->name()->str(), static_cast<ReplicaStatus::State>(one->state()),
-                                 one->sent(), one->received(), one->durable(), one->applied(),
-                                 one->lag_bytes(), static_cast<double>(one->lag_ns()) / 1e9});
+      stream.replicas.push_back({one->name()->str(),
+                                 static_cast<ReplicaStatus::State>(one->state()), one->sent(),
+                                 one->received(), one->durable(), one->applied(), one->lag_bytes(),
+                                 static_cast<double>(one->lag_ns()) / 1e9});
     }
     out.push_back(std::move(stream));
   }

@@ -1,8 +1,8 @@
 #pragma once
 
 // Core messages to and from the wire schema: the one file that knows both. Decoding verifies first
-// and answers false on anything that does not hold. Encoders reuse their memory, so that what flows
-// while streaming does not allocate once warm. Used on one loop.
+// and answers false on anything that does not hold; it overwrites its output. Encoders reuse their
+// memory, so that what flows while streaming does not allocate once warm. Used on one loop.
 
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +57,7 @@ bool decode_heartbeat(std::span<const std::byte> body, std::vector<core::Commit>
                       bool& applied_awaited);
 bool decode_status_request(std::span<const std::byte> body, std::uint32_t& begin,
                            std::uint32_t& count);
+/// Appends, so that the answers to several requests make one list.
 bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total,
                    std::vector<StreamStatus>& out);
 bool decode_goodbye(std::span<const std::byte> body, core::Goodbye& out);

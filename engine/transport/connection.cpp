@@ -16,6 +16,9 @@ namespace {
 
 /// Room for the head of the next frame while a frame's records go straight to their place.
 constexpr std::size_t kReadAheadBytes = 8u << 10;
+/// How much a peer may still send after it was refused.
+constexpr std::size_t kDroppedBytesMax = 1u << 20;
+constexpr std::size_t kSendBytesMax = reactor::Operation::kBytesMax / 2;
 
 std::span<std::byte, wire::kEnvelopeBytes> envelope_at(std::byte* bytes) {
   return std::span<std::byte, wire::kEnvelopeBytes>(bytes, wire::kEnvelopeBytes);
@@ -35,13 +38,15 @@ Connection::~Connection() { CHECK(channel_.idle()); }
 
 void Connection::start() {
   parse();
-  if (!closing_ && !released_) arm_receive();
+  if (closing_) return proceed_to_close();
+  arm_receive();
 }
 
 void Connection::admit(std::uint32_t staging_bytes, std::uint64_t frame_records_max) {
   options_.frame_records_max = frame_records_max;
   if (staging_bytes <= options_.staging_bytes) return;
-  CHECK(!parsing_ || frame_size_ == 0);
+  // Neither the kernel nor the parser may be inside the buffer that goes away.
+  CHECK(!channel_.receiving() && frame_size_ == 0);
   auto larger = std::make_unique_for_overwrite<std::byte[]>(staging_bytes);
   std::memcpy(larger.get(), staging_.get(), staging_end_);
   staging_ = std::move(larger);
@@ -73,7 +78,7 @@ void Connection::arm_receive() {
 }
 
 void Connection::on_bytes(std::int32_t result) {
-  if (closing_) return close_when_idle();
+  if (closing_) return on_dropped(result);
   if (result <= 0) {
     shut_down(result == 0 ? "the peer closed the connection" : std::strerror(-result));
     return;
@@ -81,8 +86,8 @@ void Connection::on_bytes(std::int32_t result) {
   bytes_received_ += static_cast<std::uint64_t>(result);
   place(static_cast<std::size_t>(result));
   parse();
-  if (closing_) return close_when_idle();
-  if (!released_) arm_receive();
+  if (closing_) return proceed_to_close();
+  arm_receive();
 }
 
 void Connection::place(std::size_t received) {
@@ -167,7 +172,8 @@ bool Connection::parse_frame(const wire::Envelope& envelope) {
     return fail(core::GoodbyeReason::bad_frame, "envelope and frame disagree on the length");
   }
   frame_records_ = sink_.on_frame_header(envelope, frame_header_);
-  if (frame_records_ == nullptr || closing_) return false;
+  CHECK(frame_records_ != nullptr || closing_);
+  if (closing_) return false;
   ++receive_sequence_;
   frame_envelope_ = envelope;
   std::memcpy(frame_prefix_.data(), head + wire::kFrameHeaderBytes, frame_prefix_.size());
@@ -198,6 +204,7 @@ void Connection::finish_frame() {
 }
 
 bool Connection::fail(core::GoodbyeReason reason, const char* text) {
+  malformed_ = true;
   refuse(reason, text);
   return false;
 }
@@ -213,23 +220,24 @@ void Connection::stamp(wire::Envelope& envelope) noexcept {
 
 void Connection::queue_control(wire::MessageType type, std::span<const std::byte> body) {
   if (closing_) return;
-  CHECK(body.size() % 8 == 0);
+  CHECK(body.size() % 8 == 0 && body.size() <= wire::kBodyMax[static_cast<std::size_t>(type)]);
   wire::Envelope envelope;
   envelope.type = type;
   envelope.body_bytes = static_cast<std::uint32_t>(body.size());
   envelope.body_crc = wire::crc32c(body);
   const std::size_t begin = control_next_.size();
   control_next_.resize(begin + wire::kEnvelopeBytes + body.size());
-  wire::encode_envelope(envelope, envelope_at(control_next_.data() + begin));
-  if (!body.empty()) {
-    std::memcpy(control_next_.data() + begin + wire::kEnvelopeBytes, body.data(), body.size());
-  }
+  std::byte* unit = control_next_.data() + begin;
+  std::memcpy(unit, &envelope, wire::kEnvelopeBytes);  // encoded when it is stamped
+  if (!body.empty()) std::memcpy(unit + wire::kEnvelopeBytes, body.data(), body.size());
 }
 
 bool Connection::add_frame(std::span<const std::byte> prologue, std::span<const std::byte> records,
                            Position committed, std::uint8_t envelope_flags) noexcept {
-  DCHECK(!send_active_);
   if (frames_in_send_ == kFramesPerSend || closing_) return false;
+  CHECK(!send_active_);
+  const std::size_t size = wire::kEnvelopeBytes + prologue.size() + records.size();
+  if (frames_in_send_ > 0 && frame_bytes_ + size > kSendBytesMax) return false;
   wire::Envelope envelope;
   envelope.type = wire::MessageType::batch;
   envelope.flags = envelope_flags;
@@ -240,7 +248,7 @@ bool Connection::add_frame(std::span<const std::byte> prologue, std::span<const 
   vectors_[vector_count_++] = {encoded.data(), encoded.size()};
   vectors_[vector_count_++] = {const_cast<std::byte*>(prologue.data()), prologue.size()};
   vectors_[vector_count_++] = {const_cast<std::byte*>(records.data()), records.size()};
-  frame_bytes_ += encoded.size() + prologue.size() + records.size();
+  frame_bytes_ += size;
   frame_ends_[frames_in_send_++] = frame_bytes_;
   return true;
 }
@@ -251,7 +259,7 @@ void Connection::stamp_send() noexcept {
   for (std::size_t at = 0; at < control_send_.size();) {
     wire::Envelope envelope;
     const auto encoded = envelope_at(control_send_.data() + at);
-    CHECK(wire::decode_envelope(encoded, envelope) == wire::DecodeError::none);
+    std::memcpy(&envelope, encoded.data(), wire::kEnvelopeBytes);
     stamp(envelope);
     wire::encode_envelope(envelope, encoded);
     at += wire::kEnvelopeBytes + envelope.body_bytes;
@@ -263,7 +271,8 @@ void Connection::stamp_send() noexcept {
 }
 
 bool Connection::submit() {
-  if (send_active_ || closed_ || (control_next_.empty() && frames_in_send_ == 0)) return false;
+  if (send_active_ || (closing_ && !goodbye_)) return false;
+  if (control_next_.empty() && frames_in_send_ == 0) return false;
   std::swap(control_next_, control_send_);
   control_next_.clear();
   stamp_send();
@@ -284,8 +293,7 @@ void Connection::send_remaining() {
 void Connection::on_consumed(std::int32_t result) {
   if (result < 0 && result != -ECANCELED) {
     send_active_ = false;
-    if (!closing_) shut_down(std::strerror(-result));
-    return close_when_idle();
+    return shut_down(std::strerror(-result));
   }
   std::size_t consumed = static_cast<std::size_t>(std::max(result, 0));
   sent_bytes_ += consumed;
@@ -298,7 +306,7 @@ void Connection::on_consumed(std::int32_t result) {
   }
   if (closing_ && !goodbye_) {
     send_active_ = false;
-    return close_when_idle();
+    return proceed_to_close();
   }
   if (vector_next_ == vector_count_) return finish_send();
   if (cut_asked_ && !draining_) return finish_cut();
@@ -307,21 +315,19 @@ void Connection::on_consumed(std::int32_t result) {
 
 void Connection::finish_send() {
   if (!draining_) frames_consumed_ = frames_in_send_;
-  send_active_ = false;
+  send_active_ = draining_ = false;
+  drop_frames();
+  cut_rest_ = std::vector<std::byte>();
+  if (!closing_) return sink_.on_send_ready();
+  if (submit()) return;
+  channel_.end_sending();
+  proceed_to_close();
+}
+
+void Connection::drop_frames() noexcept {
   vector_count_ = 1;
   frames_in_send_ = 0;
   frame_bytes_ = 0;
-  draining_ = false;
-  cut_rest_.clear();
-  if (goodbye_ && control_next_.empty()) {
-    channel_.shut_down();
-    return close_when_idle();
-  }
-  if (closing_) {
-    submit();
-    return;
-  }
-  sink_.on_send_ready();
 }
 
 void Connection::cut_send() {
@@ -350,12 +356,9 @@ void Connection::finish_cut() {
   vector_next_ = 0;
   vector_count_ = 1;
   draining_ = cut_done_ = true;
-  if (!cut_rest_.empty()) {
-    send_remaining();
-    sink_.on_send_ready();
-    return;
-  }
-  finish_send();
+  if (cut_rest_.empty()) return finish_send();
+  send_remaining();
+  if (!closing_) sink_.on_send_ready();
 }
 
 // Closing.
@@ -365,7 +368,11 @@ void Connection::refuse(core::GoodbyeReason reason, const std::string& text) {
   queue_control(wire::MessageType::goodbye, encode_goodbye(reason, text));
   why_ = text;
   closing_ = goodbye_ = true;
-  if (!send_active_) submit();
+  if (!send_active_) {
+    drop_frames();
+    submit();
+  }
+  proceed_to_close();
 }
 
 void Connection::shut_down(const std::string& why) {
@@ -374,18 +381,37 @@ void Connection::shut_down(const std::string& why) {
   closing_ = true;
   goodbye_ = false;
   channel_.shut_down();
-  close_when_idle();
+  proceed_to_close();
 }
 
-void Connection::close_when_idle() {
-  if (closed_ || parsing_ || !channel_.idle()) return;
-  send_active_ = false;
+/// Closing a socket with unread bytes resets the connection, and a reset can destroy the goodbye on
+/// its way: so what comes is read, up to a limit, until the peer has closed.
+void Connection::on_dropped(std::int32_t result) {
+  if (result <= 0) {
+    input_ended_ = true;
+  } else {
+    dropped_bytes_ += static_cast<std::size_t>(result);
+  }
+  if (result < 0 || dropped_bytes_ > kDroppedBytesMax) return shut_down(why_);
+  proceed_to_close();
+}
+
+/// Called whenever something has ended while closing.
+void Connection::proceed_to_close() {
+  if (closed_ || parsing_) return;
+  if (goodbye_ && !input_ended_ && !channel_.receiving()) {
+    receive_vectors_[0] = {staging_.get(), options_.staging_bytes};
+    return channel_.receive({receive_vectors_.data(), 1});
+  }
+  if (!channel_.idle()) return;
   closed_ = true;
+  send_active_ = false;
   channel_.close();
   sink_.on_closed(why_);
 }
 
 Connection::Released Connection::release() {
+  CHECK(send_sequence_ == 0 && frame_size_ == 0);
   Released released;
   released.read_ahead.assign(staging_.get() + staging_begin_, staging_.get() + staging_end_);
   released.socket = channel_.release();

@@ -29,18 +29,22 @@ namespace quorate::transport {
 
 class Connection final : private ByteChannel::Client {
  public:
-  /// What the owner is told, on the loop. It may send and shut down inside; it must not destroy the
-  /// connection inside, only after on_closed.
+  /// What the owner is told, on the loop. It may send and shut down inside. It destroys the
+  /// connection later, after on_closed has returned; until on_closed, what it was given to read or
+  /// to fill may be in use.
   struct Sink {
     virtual ~Sink() = default;
     /// A control message whose envelope and checksum are good. `body` is 8-byte aligned.
     virtual void on_message(const wire::Envelope& envelope, std::span<const std::byte> body) = 0;
-    /// A frame is coming: where its records go (end - begin bytes), or null after a refusal.
+    /// A frame is coming: where its records go (end - begin bytes), or null after refuse() or
+    /// shut_down().
     virtual std::byte* on_frame_header(const wire::Envelope& envelope,
                                        const wire::FrameHeader& header) = 0;
     /// The frame's body is verified and its records lie where the sink said.
     virtual void on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) = 0;
-    /// The send in flight was consumed; the next may be built. Also after a cut.
+    /// The send in flight was consumed; the next may be built. After a cut whose rest is still on
+    /// its way this comes twice: at the cut (draining(), see frames_consumed()) and at its end. Not
+    /// once the connection is closing.
     virtual void on_send_ready() = 0;
     /// Nothing is in flight any more and the socket is closed. `why` is one line.
     virtual void on_closed(const std::string& why) = 0;
@@ -55,21 +59,26 @@ class Connection final : private ByteChannel::Client {
   ~Connection() override;
 
   void start();  ///< begins to receive
-  /// After admission: a larger staging buffer and the negotiated frame limit.
+  /// After admission: a larger staging buffer and the negotiated frame limit. Before start() or
+  /// inside on_message(), whose body is gone afterwards.
   void admit(std::uint32_t staging_bytes, std::uint64_t frame_records_max);
   void set_session(std::uint64_t session, const Epoch& sender_epoch) noexcept;
 
-  // Sending. Control messages go in front of frames of the next send.
+  // Sending. Control messages go in front of frames of the next send. What is queued while a send
+  // is in flight waits in memory: the owner bounds it by control_bytes().
 
   void queue_control(wire::MessageType type, std::span<const std::byte> body);
   [[nodiscard]] std::size_t control_bytes() const noexcept { return control_next_.size(); }
   [[nodiscard]] bool sending() const noexcept { return send_active_; }
   [[nodiscard]] bool open() const noexcept { return !closing_; }
+  /// It closes because bytes of the peer failed verification, before the sink saw them.
+  [[nodiscard]] bool malformed() const noexcept { return malformed_; }
 
   static constexpr std::uint32_t kFramesPerSend = 40;
   static_assert(kFramesPerSend * 3 + 1 <= reactor::Operation::kVectorsMax);
 
-  /// Adds a frame to the send being built; the memory stays until on_send_ready. False when full.
+  /// Adds a frame to the send being built; its memory stays until on_send_ready or on_closed.
+  /// False when the send is full.
   bool add_frame(std::span<const std::byte> prologue, std::span<const std::byte> records,
                  Position committed, std::uint8_t envelope_flags) noexcept;
   [[nodiscard]] std::uint32_t frames_added() const noexcept { return frames_in_send_; }
@@ -77,15 +86,20 @@ class Connection final : private ByteChannel::Client {
   bool submit();
 
   /// Ends the send in flight early: cancels it and keeps a copy of the rest of the frame in which
-  /// the cut falls. on_cut is the count of frames consumed or copied; the others were not sent.
+  /// the cut falls. on_send_ready follows.
   void cut_send();
+  /// Of the last send: it ended by a cut, and how many of its frames were sent or copied. The
+  /// others were not sent.
   [[nodiscard]] bool was_cut() const noexcept { return cut_done_; }
   [[nodiscard]] std::uint32_t frames_consumed() const noexcept { return frames_consumed_; }
-  /// True while the rest of a cut frame is on its way.
+  /// True while the rest of a cut frame is on its way from the copy; sending() is true as well.
   [[nodiscard]] bool draining() const noexcept { return draining_; }
 
-  /// Queues a goodbye if possible and closes once it is out (or `now` if the peer does not read).
+  /// Sends a goodbye behind what is in flight, then the end of the stream, and closes when the peer
+  /// has closed. What the peer still sends is dropped. A peer need not read or close: the owner
+  /// calls shut_down() after a while.
   void refuse(core::GoodbyeReason reason, const std::string& text);
+  /// Closes without a word. on_closed follows, inside this call when nothing is in flight.
   void shut_down(const std::string& why);
   /// Between messages, before anything was sent: gives up the socket and the bytes read ahead.
   struct Released {
@@ -113,7 +127,9 @@ class Connection final : private ByteChannel::Client {
   void send_remaining();
   void finish_cut();
   void finish_send();
-  void close_when_idle();
+  void drop_frames() noexcept;
+  void on_dropped(std::int32_t result);
+  void proceed_to_close();
   void stamp(wire::Envelope& envelope) noexcept;
   void stamp_send() noexcept;
 
@@ -160,8 +176,11 @@ class Connection final : private ByteChannel::Client {
   bool draining_ = false;
 
   bool closing_ = false;
-  bool goodbye_ = false;
+  bool goodbye_ = false;      ///< closing with a goodbye that is on its way or out
+  bool input_ended_ = false;  ///< the peer sends nothing more
   bool closed_ = false;
+  bool malformed_ = false;
+  std::size_t dropped_bytes_ = 0;
   std::string why_;
 };
 

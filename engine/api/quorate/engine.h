@@ -29,7 +29,8 @@ class Engine {
   void run_once(std::uint32_t loop = 0,
                 std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0});
 
-  /// Hosted engines: readable when run_once has something to do; for the host's own epoll or poll.
+  /// Hosted engines: readable when run_once has something to do, deadlines included; for the host's
+  /// own epoll or poll. To be watched, not read. -1 when the system has no descriptor left.
   [[nodiscard]] int event_fd(std::uint32_t loop = 0) const;
 
   [[nodiscard]] std::uint32_t loop_count() const noexcept;

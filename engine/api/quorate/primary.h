@@ -83,7 +83,8 @@ class Stream {
   bool try_append(std::span<const std::byte> payload, Position& end) noexcept;
   Result<Claim> claim(std::size_t payload_bytes) noexcept;
 
-  /// Blocks until a record of that size would probably fit. False on timeout or when closed.
+  /// Blocks until a record of that size would probably fit. False on timeout or when closed; from a
+  /// callback it does not block.
   bool wait_space(std::size_t payload_bytes, std::chrono::nanoseconds timeout = kForever);
 
   /// The registered id of a rule; registers it when it is new (blocks for one turn of the loop).
@@ -131,10 +132,9 @@ class Primary {
   Result<Ticket> append(std::span<const std::byte> payload) noexcept {
     return stream().append(payload);
   }
+  /// For tickets of any stream.
   Result<Outcome> wait(const Ticket& ticket, const Rule& rule,
-                       std::chrono::nanoseconds timeout = kForever) {
-    return stream(ticket.stream).wait(ticket, rule, timeout);
-  }
+                       std::chrono::nanoseconds timeout = kForever);
 
   /// Stops taking writes, waits up to close_timeout for awaited releases, tells the replicas, and
   /// resolves every waiter that is left to `unknown`. Nothing is called after it returned.

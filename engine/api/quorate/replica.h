@@ -73,7 +73,8 @@ class Replica {
   Result<std::size_t> poll(const Apply& apply, std::size_t records_max,
                            std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0});
 
-  /// Makes run() return. From any thread or from within apply.
+  /// Makes run() return, or the next run() if none is running; poll() likewise. From any thread or
+  /// from within apply.
   void stop() noexcept;
 
   [[nodiscard]] ReplicaReport report() const;

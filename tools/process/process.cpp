@@ -1,4 +1,4 @@
-#include "bench/end_to_end/process.h"
+#include "tools/process/process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace quorate::bench {
+namespace quorate::tools {
 namespace {
 
 struct Pipe {
@@ -45,6 +45,8 @@ Error system_error(const std::string& what) {
                          pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);  // the parent died before the line above
+  // Ctrl-C is for the parent, which ends its children in its own order.
+  ::setpgid(0, 0);
   ::dup2(in, STDIN_FILENO);
   ::dup2(out, STDOUT_FILENO);
   if (quiet) {
@@ -104,6 +106,7 @@ Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       in_(std::exchange(other.in_, -1)),
       out_(std::exchange(other.out_, -1)),
+      ended_(other.ended_),
       pending_(std::move(other.pending_)) {}
 
 Process& Process::operator=(Process&& other) noexcept {
@@ -112,6 +115,7 @@ Process& Process::operator=(Process&& other) noexcept {
   pid_ = std::exchange(other.pid_, -1);
   in_ = std::exchange(other.in_, -1);
   out_ = std::exchange(other.out_, -1);
+  ended_ = other.ended_;
   pending_ = std::move(other.pending_);
   return *this;
 }
@@ -139,7 +143,40 @@ void Process::tell(std::string_view line) {
 }
 
 void Process::signal(int number) {
-  ::kill(pid_, number);
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
+std::optional<int> Process::ended() {
+  if (ended_ || pid_ <= 0) return ended_;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  // The pid may now be given to somebody else.
+  pid_ = -1;
+  ended_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return ended_;
+}
+
+bool Process::take() {
+  std::array<char, 4096> bytes{};
+  const ssize_t count = ::read(out_, bytes.data(), bytes.size());
+  if (count < 0 && errno == EINTR) return true;
+  if (count <= 0) return false;
+  pending_.append(bytes.data(), static_cast<std::size_t>(count));
+  return true;
+}
+
+std::vector<std::string> Process::lines_now() {
+  for (pollfd wanted{out_, POLLIN, 0}; out_ >= 0 && ::poll(&wanted, 1, 0) > 0;) {
+    if (take()) continue;
+    ::close(std::exchange(out_, -1));
+  }
+  std::vector<std::string> lines;
+  for (auto newline = pending_.find('\n'); newline != std::string::npos;
+       newline = pending_.find('\n')) {
+    lines.push_back(pending_.substr(0, newline));
+    pending_.erase(0, newline + 1);
+  }
+  return lines;
 }
 
 bool Process::fill(double deadline_s) {
@@ -149,11 +186,7 @@ bool Process::fill(double deadline_s) {
     pollfd wanted{out_, POLLIN, 0};
     const int ready = ::poll(&wanted, 1, static_cast<int>(left_s * 1e3) + 1);
     if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    std::array<char, 4096> bytes{};
-    const ssize_t count = ::read(out_, bytes.data(), bytes.size());
-    if (count <= 0) return false;
-    pending_.append(bytes.data(), static_cast<std::size_t>(count));
-    return true;
+    return take();
   }
 }
 
@@ -193,4 +226,4 @@ Result<Line> Process::expect(std::string_view verb, double timeout_s) {
   }
 }
 
-}  // namespace quorate::bench
+}  // namespace quorate::tools

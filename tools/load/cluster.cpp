@@ -1,0 +1,124 @@
+#include "tools/load/cluster.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+namespace quorate::tools {
+
+namespace {
+
+std::vector<std::string> member_arguments(const LoadPlan& plan, const std::string& address,
+                                          const std::string& name, bool again) {
+  const EngineFlags& engine = plan.options.engine;
+  std::vector<std::string> arguments = {
+      "node",
+      "--role=replica",
+      "--load-sink",
+      "--primary=" + address,
+      "--name=" + name,
+      "--cluster=" + plan.options.cluster_name,
+      fmt::format("--ring-kib={}", engine.ring_kib),
+      fmt::format("--loops={}", engine.loops),
+      fmt::format("--backend={}", to_text(engine.backend)),
+  };
+  if (engine.diagnostics) {
+    arguments.push_back(fmt::format("--diagnostics={}", to_text(*engine.diagnostics)));
+  }
+  if (!plan.options.verify) arguments.emplace_back("--no-digest");
+  // Whoever comes back says how it went on; the others only speak of trouble.
+  if (!again) arguments.emplace_back("--quiet");
+  return arguments;
+}
+
+}  // namespace
+
+Cluster::Cluster(const LoadPlan& plan, std::string address)
+    : plan_(plan), address_(std::move(address)) {
+  for (const std::string& name : plan.names) members_.push_back({name, {}, {}, {}, false, false});
+}
+
+Status Cluster::start() {
+  for (Member& member : members_) {
+    if (Status status = spawn(member, false); !status) return status;
+  }
+  return Done{};
+}
+
+Status Cluster::spawn(Member& member, bool again) {
+  auto process = Process::start_self(member_arguments(plan_, address_, member.name, again));
+  if (!process) return about(("replica " + member.name).c_str(), process.error());
+  member = {member.name, std::move(*process), {}, {}, false, false};
+  if (plan_.options.show_pids) {
+    fmt::print(stderr, "pid {} {}\n", member.name, member.process->pid());
+  }
+  return Done{};
+}
+
+Status Cluster::inject(const Fault& fault) {
+  const auto member = std::find_if(members_.begin(), members_.end(),
+                                   [&](const Member& one) { return one.name == fault.name; });
+  if (member == members_.end() || !member->process) return Done{};
+  fmt::print(stderr, "fault: {} {}\n", to_string(fault.kind), fault.name);
+  switch (fault.kind) {
+    case Fault::Kind::kill:
+      member->process->signal(SIGKILL);
+      break;
+    case Fault::Kind::restart:
+      // Replacing the process ends and reaps the one before.
+      return spawn(*member, true);
+    case Fault::Kind::stop:
+      member->process->signal(SIGSTOP);
+      member->stopped = true;
+      break;
+    case Fault::Kind::cont:
+      member->process->signal(SIGCONT);
+      member->stopped = false;
+      break;
+  }
+  return Done{};
+}
+
+void Cluster::look(double timeout_s) {
+  std::vector<pollfd> wanted;
+  for (const Member& member : members_) {
+    if (member.process && member.process->output_fd() >= 0) {
+      wanted.push_back({member.process->output_fd(), POLLIN, 0});
+    }
+  }
+  ::poll(wanted.data(), wanted.size(), static_cast<int>(timeout_s * 1e3) + 1);
+  for (Member& member : members_) note(member);
+}
+
+void Cluster::note(Member& member) {
+  if (!member.process || member.exit_code) return;
+  member.exit_code = member.process->ended();
+  for (const std::string& line : member.process->lines_now()) {
+    if (line.starts_with("digest ")) member.digests.push_back(line);
+    if (line.starts_with("needs_full_copy")) member.needs_full_copy = true;
+  }
+}
+
+const Cluster::Member* Cluster::find(const std::string& name) const {
+  const auto member = std::find_if(members_.begin(), members_.end(),
+                                   [&](const Member& one) { return one.name == name; });
+  return member == members_.end() ? nullptr : &*member;
+}
+
+void Cluster::finish(double timeout_s) {
+  const double deadline_s = now_s() + timeout_s;
+  const auto ended = [](const Member& member) { return !member.running(); };
+  while (now_s() < deadline_s && !std::all_of(members_.begin(), members_.end(), ended)) look(0.02);
+  for (Member& member : members_) {
+    if (member.running()) {
+      fmt::print(stderr, "replica {} did not end by itself and is killed\n", member.name);
+    }
+    member.process.reset();
+  }
+}
+
+}  // namespace quorate::tools

@@ -1,0 +1,109 @@
+// The verb `quorate load`.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "tools/cli/config_file.h"
+#include "tools/cli/signals.h"
+#include "tools/load/options.h"
+#include "tools/load/report.h"
+#include "tools/load/run.h"
+#include "tools/verbs.h"
+
+namespace quorate::tools {
+
+namespace {
+
+constexpr auto kFooter = R"(
+Examples:
+  quorate load --cluster 3 --mode async --mode semi_sync --mode sync
+  quorate load --cluster 3 --mode sync --trace block-writes.csv --verify
+  quorate load --replicas b,c --listen 0.0.0.0:7400 --rate 50000
+
+The load is itself the primary: its writer threads live in the primary's process.
+Rate: released records divided by the time from the first write until the last was released.
+Largest lag: bytes not yet received by a connected replica, and the age of the oldest of them.
+
+With --verify a replica that needs a full copy or is gone is named and not counted as equal.
+Replicas started elsewhere by `quorate node --load-sink` print how they compare; here they are told.
+
+Exit code: 0 all writes released, and with --verify at least one replica is verified and none that
+is streaming is different; 1 pending writes, failed verification, other failures; 2 wrong usage.)";
+
+class LoadVerb : public Verb {
+ public:
+  explicit LoadVerb(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("load", "Write to replicas and measure");
+    add_load_options(set_, options_);
+    set_.attach(*command);
+    command->footer(kFooter);
+  }
+
+  int run() override;
+
+ private:
+  int run_modes(const LoadPlan& plan);
+  void print(const LoadPlan& plan, const LoadReport& report);
+
+  OptionSet set_;
+  LoadOptions options_;
+  Table table_ = report_table();
+  std::string notes_;
+};
+
+int LoadVerb::run() {
+  if (Status status = set_.problem(); !status) return fail("load", status.error());
+  if (!options_.config.empty()) {
+    const Status status = read_config_file(options_.config, set_);
+    if (!status) return fail("load", status.error());
+  }
+  auto plan = plan_load(options_, set_);
+  if (!plan) return fail("load", plan.error());
+  note_interrupts();
+  return run_modes(*plan);
+}
+
+int LoadVerb::run_modes(const LoadPlan& plan) {
+  int code = 0;
+  std::string backend;
+  for (const auto& [mode, rule] : plan.modes) {
+    auto report = run_load(plan, mode, rule);
+    if (!report) return fail("load", report.error());
+    backend = report->backend;
+    print(plan, *report);
+    for (const std::string& error : report->errors) {
+      fmt::print(stderr, "quorate load: {}: {}\n", mode, error);
+      code = 1;
+    }
+    if (interrupted()) break;
+  }
+  if (!options_.json) fmt::print("{}{}{}", heading(plan, backend), table_.text(), notes_);
+  return code;
+}
+
+/// JSON at once; rows of the table when all modes have run.
+void LoadVerb::print(const LoadPlan& plan, const LoadReport& report) {
+  if (options_.json) {
+    fmt::print("{}\n", report_json(report, plan));
+    std::fflush(stdout);
+    return;
+  }
+  add_row(table_, report, plan);
+  if (report.missed > 0) {
+    notes_ += fmt::format("{}: {} writes of the schedule were not made in time\n", report.mode,
+                          grouped(report.missed));
+  }
+  if (options_.verify) notes_ += fmt::format("{}: {}\n", report.mode, verdict_line(report));
+}
+
+}  // namespace
+
+std::unique_ptr<Verb> make_load(CLI::App& app) {
+  return std::make_unique<LoadVerb>(app);
+}
+
+}  // namespace quorate::tools
