@@ -19,8 +19,8 @@ Engine::~Engine() = default;
 
 void Engine::run_once(std::uint32_t loop, std::chrono::nanoseconds timeout) {
   shard::Shard& shard = shards_->at(loop);
-  // Engine-owned loops turn by themselves, another thread's loop is not ours to turn, and a callback
-  // runs inside a turn.
+  // Engine-owned loops turn by themselves, another thread's loop is not ours to turn, and a
+  // callback runs inside a turn.
   if (!shard.host_here() || shard.turning()) return;
   shard.turn(shard.deadline_in(timeout));
 }

@@ -36,7 +36,9 @@ class RingArena {
   void give_back(std::uint32_t slice) noexcept;
 
   /// More than half of the budget is used: idle rings should go, whoever might still want them.
-  [[nodiscard]] bool under_pressure() const noexcept { return 2 * resident_bytes() > budget_bytes_; }
+  [[nodiscard]] bool under_pressure() const noexcept {
+    return 2 * resident_bytes() > budget_bytes_;
+  }
   [[nodiscard]] std::uint64_t resident_bytes() const noexcept {
     return resident_bytes_.load(std::memory_order_relaxed);
   }

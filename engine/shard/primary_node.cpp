@@ -49,8 +49,8 @@ Status PrimaryNode::start(PrimaryOptions options) {
     options.max_record_bytes =
         static_cast<std::uint32_t>(options.ring_bytes / 4 - kRecordHeaderBytes);
   }
-  options.max_batch_bytes =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(options.max_batch_bytes, options.ring_bytes / 4));
+  options.max_batch_bytes = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(options.max_batch_bytes, options.ring_bytes / 4));
   shared_.epoch = {1, base::random_seed()};
   shared_.loops = shards.size();
   shared_.frame_bytes_max = std::max<std::uint64_t>(

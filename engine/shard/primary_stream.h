@@ -1,8 +1,8 @@
 #pragma once
 
 // One stream of a primary. The upper half is what application threads touch: the tail ring, the
-// registered rules with their watermarks, the counters of each replica: atomics only. The lower half
-// belongs to the loop: the machine, the frames in the ring and their encoded headers.
+// registered rules with their watermarks, the counters of each replica: atomics only. The lower
+// half belongs to the loop: the machine, the frames in the ring and their encoded headers.
 
 #include <array>
 #include <atomic>
@@ -86,7 +86,9 @@ class PrimaryStream final : public ReadyItem {
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
   [[nodiscard]] PrimaryDriver& driver() noexcept { return driver_; }
   [[nodiscard]] base::TailRing& ring() noexcept { return ring_; }
-  [[nodiscard]] StreamState state() const noexcept { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] StreamState state() const noexcept {
+    return state_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] const std::atomic<bool>& ended() const noexcept { return ended_; }
   [[nodiscard]] std::uint32_t rule_count() const noexcept {
     return rule_count_.load(std::memory_order_acquire);

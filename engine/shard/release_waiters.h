@@ -1,7 +1,7 @@
 #pragma once
 
-// Callbacks that wait for a release, on one loop: one heap per stream and rule, ordered by position.
-// Requests come from any thread through a bounded mailbox; everything else belongs to the loop.
+// Callbacks that wait for a release, on one loop: one heap per stream and rule, lowest position
+// first. Requests come from any thread through a bounded mailbox; all else belongs to the loop.
 
 #include <atomic>
 #include <cstdint>

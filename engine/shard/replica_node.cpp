@@ -80,6 +80,9 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
   ShardGroup& shards = engine_->shards();
   primary_loops_ = welcome.loops;
   loop_closed_.assign(welcome.loops, false);
+  // An attempt that failed may have left some.
+  streams_.clear();
+  arenas_.clear();
   for (std::uint32_t loop = 0; loop < welcome.loops; ++loop) {
     const std::uint32_t count = (welcome.streams - loop + welcome.loops - 1) / welcome.loops;
     arenas_.push_back(nullptr);
@@ -93,16 +96,11 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
     const std::uint32_t loop = id % welcome.loops;
     const std::uint32_t slice = id / welcome.loops;
     auto ring = arenas_[loop]->map(slice);
-    if (!ring) {
-      streams_.clear();
-      arenas_.clear();
-      return ring.error();
-    }
+    if (!ring) return ring.error();
     streams_.push_back(std::make_unique<ReplicaStream>(
         core::ReplicaStreamConfig{id, incarnation_, options_.ring_bytes},
         shards.at(loop % shards.size()), *arenas_[loop], slice, ring.value(), to_apply_));
   }
-  applying_.reserve(welcome.streams);
   streams_made_.store(true, std::memory_order_release);
   std::lock_guard lock(links_mutex_);
   for (std::uint32_t loop = 1; loop < welcome.loops; ++loop) {

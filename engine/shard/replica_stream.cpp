@@ -8,8 +8,8 @@ namespace quorate::shard {
 namespace {
 /// A ring that was not written for so long gives its pages back.
 constexpr std::int64_t kIdle_ns = kSecond_ns;
-/// The loop is told of applied records after so many bytes at the latest, so that credit flows while
-/// the applying thread is busy.
+/// The loop is told of applied records after so many bytes at the latest, so that credit flows
+/// while the applying thread is busy.
 constexpr std::uint64_t kTellBytes = 256u << 10;
 }  // namespace
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// One stream of a replica: its ring, its machine, and the cursor of the applying thread. The loop of
-// its connection receives into the ring; the applying thread reads what is exposed. They share
+// One stream of a replica: its ring, its machine, and the cursor of the applying thread. The loop
+// of its connection receives into the ring; the applying thread reads what is exposed. They share
 // nothing but the atomics below.
 
 #include <atomic>

@@ -1,9 +1,8 @@
 #pragma once
 
 // One event loop's state and its turn: the only place where machines, transport and application
-// threads meet. A shard has no thread of its own: an engine-owned thread or the embedder's turns it.
-// Everything belongs to the thread that turns it, except notify(), post(), call() and what is
-// marked "any thread".
+// threads meet. A shard has no thread of its own: an engine-owned thread or the embedder's turns
+// it. Everything belongs to the thread that turns it, except what is marked "any thread".
 
 #include <atomic>
 #include <chrono>
@@ -36,7 +35,7 @@ class Driver {
   [[nodiscard]] virtual Instant next_deadline(Instant now) const = 0;
 };
 
-/// What application threads push when they have something for a loop: on_ready is called in the turn.
+/// What application threads push when they have something for a loop: the turn calls on_ready.
 /// It re-arms the item with `queued.store(false)` before it looks for the last time.
 struct ReadyItem : base::ReadyNode {
   virtual void on_ready() = 0;

@@ -73,7 +73,8 @@ EngineOptions EngineFlags::options(const std::string& who, TraceLevel least) con
   EngineOptions options;
   options.loops = loops;
   options.backend = backend;
-  options.trace = [who, from = diagnostics.value_or(least)](TraceLevel level, std::string_view line) {
+  const TraceLevel from = diagnostics.value_or(least);
+  options.trace = [who, from](TraceLevel level, std::string_view line) {
     if (level >= from) fmt::print(stderr, "{}: {}: {}\n", who, to_text(level), line);
   };
   return options;

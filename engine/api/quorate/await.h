@@ -4,8 +4,8 @@
 //
 //   Result<Outcome> outcome = co_await quorate::release(stream, ticket, rule);
 //
-// The coroutine goes on on the loop's thread, so it must not block there; when the write is released
-// already, or cannot be awaited, it goes on at once where it is.
+// The coroutine goes on on the loop's thread, so it must not block there; when the write is
+// released already, or cannot be awaited, it goes on at once where it is.
 
 #include <coroutine>
 #include <utility>

@@ -72,7 +72,7 @@ struct LagPolicy {
 };
 
 struct PrimaryOptions {
-  std::string directory;             ///< reserved for the durable log; must be empty in this version
+  std::string directory;             ///< reserved for the durable log; must be empty so far
   std::string cluster = "quorate";   ///< peers of another cluster are refused; 1 … 64 bytes
   std::string name = "a";            ///< this node; 1 … 64 bytes
   std::string listen = "127.0.0.1:0";///< host:port; [v6]:port; port 0 picks a free one
@@ -80,7 +80,8 @@ struct PrimaryOptions {
 
   std::uint32_t streams = 1;                    ///< 1 … 65,536, spread over the loops
   std::uint64_t ring_bytes = 4u << 20;          ///< per stream; power of two, 64 KiB … 1 GiB
-  std::uint32_t max_record_bytes = 0;           ///< largest payload; 0: ring_bytes / 4 - 8, the limit
+  std::uint32_t max_record_bytes = 0;           ///< largest payload; 0: the limit, a quarter of
+                                                ///< the ring without the record's header
   std::uint32_t max_batch_bytes = 256u << 10;   ///< a frame's record bytes: 4 KiB … 256 KiB; one
                                                 ///< record may exceed it
   /// Copies (primary included) of the protected rule: replicas expose a record to their program
@@ -99,7 +100,7 @@ struct PrimaryOptions {
                                                  ///< at least 3 heartbeats
   std::chrono::milliseconds claim_deadline{2000};///< a claim open longer makes the primary give up
                                                  ///< its epoch, because everything behind it waits
-  std::chrono::milliseconds close_timeout{1000}; ///< how long close() waits for outstanding releases
+  std::chrono::milliseconds close_timeout{1000}; ///< how long close() waits for what is awaited
   std::uint32_t waiters_max = 65536;             ///< callbacks waiting at once, per loop
 
   EngineOptions engine;  ///< ignored when opened on an existing Engine

@@ -4,7 +4,7 @@
 //
 // Threads: run, poll and stop_after may be used by one applying thread at a time; stop, status and
 // applied from any thread. With engine-owned loops apply runs on the caller's thread behind a
-// cursor, so that a slow apply never delays heartbeats; with hosted loops run and poll turn the loop.
+// cursor, so that a slow apply never delays heartbeats; with hosted loops run and poll turn them.
 // Delivery: in order per stream, at least once over restarts, never beyond what is committed.
 
 #include <chrono>
@@ -41,7 +41,7 @@ struct ReplicaReport {
   enum class State : std::uint8_t {
     connecting,
     streaming,
-    needs_full_copy,  ///< final: what it holds is a prefix of an older history or has a gap behind it
+    needs_full_copy,  ///< final: what it holds is of another history or has a gap behind it
     refused,          ///< the primary refused it; `reason` says why; it goes on trying
     stopped,
   };

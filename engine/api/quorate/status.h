@@ -29,8 +29,8 @@ struct ReplicaStatus {
   Position durable = 0;
   Position applied = 0;
   std::uint64_t lag_bytes = 0;  ///< appended and not yet received there
-  double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet received
-                                ///< there; 0 when there is none
+  double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet
+                                ///< received there; 0 when there is none
 };
 [[nodiscard]] std::string_view to_string(ReplicaStatus::State state) noexcept;
 
