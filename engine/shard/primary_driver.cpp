@@ -270,8 +270,14 @@ void PrimaryDriver::add_link(reactor::Socket socket, std::span<const std::byte> 
   PrimaryLink& link = *links_.back();
   link.start();
   if (phase_ != Phase::open) link.refuse(core::GoodbyeReason::closing, "the primary closes");
-  if (strangers() > kStrangersMax) {
-    link.refuse(core::GoodbyeReason::busy, "too many connections that have not said hello");
+  if (strangers() > kStrangersMax) drop_oldest_stranger();
+}
+
+/// The oldest has had the most time to say hello; newcomers may be replicas.
+void PrimaryDriver::drop_oldest_stranger() {
+  for (auto& link : links_) {
+    if (link->greeted() || link->closing()) continue;
+    return link->refuse(core::GoodbyeReason::busy, "too many connections have not said hello");
   }
 }
 
@@ -291,8 +297,8 @@ void PrimaryDriver::on_admitted(PrimaryLink& link) {
   const std::string& name = shared_.options.replicas[link.replica()];
   if (current != nullptr) {
     // Its operations still read the rings; the newer connection comes back in a moment.
-    current->refuse(core::GoodbyeReason::replaced, "replica " + name + " connected again");
-    current->shut_down("replaced");
+    current->refuse(core::GoodbyeReason::replaced,
+                    "another process of the name " + name + " connected");
     link.refuse(core::GoodbyeReason::busy,
                 "an older connection of replica " + name + " is being closed; try again");
     return;

@@ -115,6 +115,7 @@ class PrimaryDriver final : public Driver {
   void after_seal(PrimaryStream& stream, Position begin);
   bool settle(PrimaryStream& stream, Instant now);
   void keep_house(Instant now);
+  void drop_oldest_stranger();
   void bury_links();
   void fence(PrimaryStream& stream);
   void close_step(Instant now);

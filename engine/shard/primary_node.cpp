@@ -1,6 +1,9 @@
 #include "shard/primary_node.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/random.h"
@@ -9,6 +12,9 @@
 namespace quorate::shard {
 
 namespace {
+
+constexpr std::uint32_t kListenAttempts = 11;
+constexpr std::chrono::milliseconds kListenPause{50};
 
 
 /// Turns the loop when this thread hosts it, else waits for the thread that does.
@@ -62,15 +68,7 @@ Status PrimaryNode::start(PrimaryOptions options) {
   };
   if (auto made = make_drivers(); !made) return made;
   acceptor_ = std::make_unique<Acceptor>(shards.at(0), *drivers_[0]);
-  Status listening = Done{};
-  shards.at(0).call([&] {
-    const std::uint32_t buffer_bytes = shards.options().socket_buffer_bytes;
-    shards.at(0).reactor().set_socket_options(
-        {shards.options().congestion_control,
-         buffer_bytes != 0 ? buffer_bytes
-                           : static_cast<std::uint32_t>(shared_.options.ring_bytes)});
-    listening = acceptor_->listen(shared_.options.listen);
-  });
+  Status listening = listen();
   if (!listening) return listening;
   for (std::uint32_t loop = 0; loop < shared_.loops; ++loop) {
     shards.at(loop).call([&, loop] { shards.at(loop).attach(*drivers_[loop]); });
@@ -78,6 +76,25 @@ Status PrimaryNode::start(PrimaryOptions options) {
   shards.at(0).call([&] { shards.at(0).attach(*acceptor_); });
   attached_ = true;
   return register_rules();
+}
+
+/// The kernel may hold the port of a process that was just killed for a moment longer.
+Status PrimaryNode::listen() {
+  Shard& shard = engine_->shards().at(0);
+  const EngineOptions& options = engine_->shards().options();
+  const auto ring_bytes = static_cast<std::uint32_t>(shared_.options.ring_bytes);
+  Status listening = Done{};
+  for (std::uint32_t attempt = 1;; ++attempt) {
+    shard.call([&] {
+      shard.reactor().set_socket_options(
+          {options.congestion_control,
+           options.socket_buffer_bytes != 0 ? options.socket_buffer_bytes : ring_bytes});
+      listening = acceptor_->listen(shared_.options.listen);
+    });
+    const bool in_use = !listening && listening.error().system_errno == EADDRINUSE;
+    if (!in_use || attempt == kListenAttempts) return listening;
+    std::this_thread::sleep_for(kListenPause);
+  }
 }
 
 Status PrimaryNode::make_drivers() {

@@ -32,6 +32,7 @@ class PrimaryNode {
   explicit PrimaryNode(std::unique_ptr<Engine> engine, Engine* shared);
 
   Status start(PrimaryOptions options);
+  Status listen();
   Status make_drivers();
   Status register_rules();
   void hand_over(std::uint32_t loop, transport::Connection::Released released);

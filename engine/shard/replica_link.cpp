@@ -79,7 +79,9 @@ void ReplicaLink::say_hello() {
 
 void ReplicaLink::retry(const std::string& why) {
   state_ = State::waiting;
-  dial_at_ = shard_.now() + backoff_.on_failure(shard_.now());
+  const std::int64_t pause_ns = backoff_.on_failure(shard_.now());
+  const bool replaced = std::exchange(replaced_, false);
+  dial_at_ = shard_.now() + (replaced ? ns(node_.options().backoff_max) : pause_ns);
   node_.on_state(ReplicaReport::State::connecting, why);
 }
 
@@ -208,8 +210,12 @@ void ReplicaLink::on_goodbye(std::span<const std::byte> body) {
       node_.on_primary_closed(loop_, why);
       break;
     case core::GoodbyeReason::busy:
-    case core::GoodbyeReason::replaced:
     case core::GoodbyeReason::timeout:
+      break;
+    case core::GoodbyeReason::replaced:
+      // Two processes of one name must not throw each other out as fast as they can.
+      replaced_ = true;
+      node_.on_state(ReplicaReport::State::refused, why);
       break;
     default:
       node_.on_state(ReplicaReport::State::refused, why);

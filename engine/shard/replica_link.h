@@ -76,6 +76,7 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   reactor::Operation connect_;
   std::unique_ptr<transport::Connection> connection_;
   bool connection_gone_ = false;
+  bool replaced_ = false;  ///< another process of this name took over
   bool resumed_ = false;  ///< this session went on from a position above 0
   core::Liveness liveness_;
   std::uint64_t heard_bytes_ = 0;  ///< of the connection, when its peer was heard last
