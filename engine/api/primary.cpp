@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "base/time.h"
 #include "shard/primary_node.h"
 
@@ -155,7 +156,10 @@ Primary::Primary(Primary&&) noexcept = default;
 Primary& Primary::operator=(Primary&&) noexcept = default;
 Primary::~Primary() = default;
 
-Stream Primary::stream(StreamId id) noexcept { return Stream(node_->stream(id)); }
+Stream Primary::stream(StreamId id) noexcept {
+  CHECK(id < stream_count());
+  return Stream(node_->stream(id));
+}
 
 std::uint32_t Primary::stream_count() const noexcept {
   return static_cast<std::uint32_t>(node_->shared().streams.size());

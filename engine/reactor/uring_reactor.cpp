@@ -21,6 +21,11 @@
 // The sanitizer does not see that the kernel orders a submission before its completion.
 extern "C" void __tsan_acquire(void*);
 extern "C" void __tsan_release(void*);
+
+namespace {
+/// Stands for the kernel's part in handing the memory of a destroyed ring to the next one.
+char ring_memory;
+}  // namespace
 #endif
 
 namespace quorate::reactor {
@@ -69,6 +74,9 @@ int make_ring(io_uring& ring, unsigned flags) noexcept {
 
 std::unique_ptr<UringReactor> UringReactor::create(int& error) {
   std::unique_ptr<UringReactor> reactor(new UringReactor);
+#ifdef QUORATE_TSAN
+  __tsan_acquire(&ring_memory);
+#endif
   if (!reactor->set_up(error)) return nullptr;
   return reactor;
 }
@@ -97,6 +105,9 @@ bool UringReactor::set_up(int& error) {
 UringReactor::~UringReactor() {
   DCHECK(in_flight_ == 0);
   if (ring_made_) io_uring_queue_exit(&ring_);
+#ifdef QUORATE_TSAN
+  __tsan_release(&ring_memory);
+#endif
   if (wake_fd_ >= 0) ::close(wake_fd_);
   if (event_fd_ >= 0) ::close(event_fd_);
 }

@@ -76,6 +76,9 @@ Status PrimaryDriver::make_streams() {
         *this, shard_, *arena_, local, config, ring.value(),
         std::span<std::byte>(frame_memory_ + frame_bytes * local, frame_bytes)));
   }
+  encoder_.reserve(count);
+  acknowledgements.reserve(transport::kEntriesPerMessage);
+  commits.reserve(transport::kEntriesPerMessage);
   active_.reserve(count);
   touched_.reserve(count);
   resident_.reserve(count);

@@ -108,6 +108,8 @@ void PrimaryLink::welcome(const core::Hello& hello, const core::Admitted& admitt
     notes_.resize(driver_.stream_count());
     wanted_.resize(driver_.stream_count());
     segments_.reserve(transport::Connection::kFramesPerSend);
+    commits_.reserve(driver_.stream_count());
+    connection_.reserve_control(transport::control_bytes_for(driver_.stream_count()));
     role_ = Role::replica;
     driver_.on_admitted(*this);
     if (closing()) return;

@@ -9,10 +9,16 @@ namespace quorate::shard {
 
 namespace {
 constexpr std::size_t kRequestsMax = 4096;
+/// Callbacks of one stream and rule that wait at once before their heap grows.
+constexpr std::size_t kWaitersUsual = 256;
 }
 
 ReleaseWaiters::ReleaseWaiters(Shard& shard, std::uint32_t waiters_max, std::uint32_t streams)
-    : shard_(shard), waiters_max_(waiters_max), requests_(kRequestsMax), heaps_(streams) {}
+    : shard_(shard), waiters_max_(waiters_max), requests_(kRequestsMax), heaps_(streams) {
+  // Untouched pages cost nothing; growing while records flow would.
+  due_.reserve(waiters_max);
+  running_.reserve(waiters_max);
+}
 
 Status ReleaseWaiters::add(PrimaryStream& stream, std::uint32_t local_stream, RuleId rule,
                          Position target, ReleaseCallback callback) {
@@ -42,7 +48,9 @@ void ReleaseWaiters::close() {
 ReleaseWaiters::Heap& ReleaseWaiters::heap(std::uint32_t local_stream, RuleId rule) {
   auto& row = heaps_[local_stream];
   if (!row) row = std::make_unique<std::vector<Heap>>(kRulesMax);
-  return (*row)[rule.index];
+  Heap& heap = (*row)[rule.index];
+  if (heap.capacity() == 0) heap.reserve(kWaitersUsual);
+  return heap;
 }
 
 void ReleaseWaiters::on_ready() {

@@ -132,6 +132,11 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
   state_ = State::streaming;
   resumed_ = false;
   streams_ = node_.streams_of(loop_);
+  encoder_.reserve(streams_.size());
+  connection_->reserve_control(transport::control_bytes_for(streams_.size()));
+  for (auto* list : {&touched_, &telling_, &repeating_}) list->reserve(streams_.size());
+  acknowledgements_.reserve(transport::kEntriesPerMessage);
+  commits_.reserve(transport::kEntriesPerMessage);
   for (ReplicaStream* stream : streams_) stream->link = this;
   house_at_ = shard_.now() + kHouse_ns;
   node_.on_session(loop_);

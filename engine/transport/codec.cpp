@@ -9,10 +9,17 @@ namespace quorate::transport {
 namespace fb = wire::fb;
 
 struct Encoder::Builder {
-  flatbuffers::FlatBufferBuilder fbb{1024};
+  flatbuffers::FlatBufferBuilder fbb;
+
+  explicit Builder(std::size_t bytes) : fbb(bytes) {}
 };
 
-Encoder::Encoder() : builder_(std::make_unique<Builder>()) {}
+Encoder::Encoder() : builder_(std::make_unique<Builder>(1024)) {}
+
+void Encoder::reserve(std::size_t streams) {
+  builder_ = std::make_unique<Builder>(control_bytes_for(streams));
+  bytes_.reserve(control_bytes_for(streams));
+}
 Encoder::~Encoder() = default;
 
 /// Bodies are padded to 8 bytes, so that every unit on the wire keeps the next one aligned.

@@ -4,6 +4,7 @@
 // and answers false on anything that does not hold; it overwrites its output. Encoders reuse their
 // memory, so that what flows while streaming does not allocate once warm. Used on one loop.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,11 +20,19 @@ namespace quorate::transport {
 
 inline constexpr std::size_t kEntriesPerMessage = 1000;
 
+/// Room for the control messages of one turn about that many streams: an entry each, of 64 bytes at
+/// most, and what surrounds them. More than one full message is left to grow.
+constexpr std::size_t control_bytes_for(std::size_t streams) noexcept {
+  return 1024 + 64 * std::min(streams, kEntriesPerMessage);
+}
+
 std::vector<std::byte> encode_goodbye(core::GoodbyeReason reason, const std::string& text);
 
 class Encoder {
  public:
   Encoder();
+  /// Room for messages about that many streams.
+  void reserve(std::size_t streams);
   ~Encoder();
 
   // Each result is valid until the next call.

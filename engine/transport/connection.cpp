@@ -53,6 +53,11 @@ void Connection::admit(std::uint32_t staging_bytes, std::uint64_t frame_records_
   options_.staging_bytes = staging_bytes;
 }
 
+void Connection::reserve_control(std::size_t bytes) {
+  control_next_.reserve(bytes);
+  control_send_.reserve(bytes);
+}
+
 void Connection::set_session(std::uint64_t session, const Epoch& sender_epoch) noexcept {
   session_ = session;
   sender_epoch_ = sender_epoch;

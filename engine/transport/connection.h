@@ -62,6 +62,8 @@ class Connection final : private ByteChannel::Client {
   /// After admission: a larger staging buffer and the negotiated frame limit. Before start() or
   /// inside on_message(), whose body is gone afterwards.
   void admit(std::uint32_t staging_bytes, std::uint64_t frame_records_max);
+  /// Room for the control messages of one send, so that they do not allocate while streaming.
+  void reserve_control(std::size_t bytes);
   void set_session(std::uint64_t session, const Epoch& sender_epoch) noexcept;
 
   // Sending. Control messages go in front of frames of the next send. What is queued while a send

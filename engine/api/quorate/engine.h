@@ -2,7 +2,8 @@
 
 // The loops that streams live on. A Primary or Replica opened without an Engine makes its own.
 // Threads: run_once binds a hosted loop to the calling thread at its first call; later calls for
-// that loop come from the same thread. Must outlive the handles opened on it.
+// that loop come from the same thread, and handles are closed on it or while it still turns. An
+// engine must outlive the handles opened on it.
 
 #include <chrono>
 #include <cstdint>

@@ -120,6 +120,7 @@ class Primary {
   Primary& operator=(Primary&&) noexcept;
   ~Primary();
 
+  /// Aborts when there is no such stream: ids are 0 … stream_count() - 1.
   [[nodiscard]] Stream stream(StreamId id = 0) noexcept;
   [[nodiscard]] std::uint32_t stream_count() const noexcept;
   [[nodiscard]] std::string address() const;  ///< where it listens, with the port picked
