@@ -29,8 +29,7 @@ PrimaryLink::PrimaryLink(PrimaryDriver& driver, reactor::Socket socket,
                          std::span<const std::byte> read_ahead, Instant now)
     : driver_(driver),
       connection_(driver.shard().reactor(), socket, *this, {}),
-      liveness_(kNever / 4, kCloseTimeout_ns, now),
-      opened_at_(now) {
+      liveness_(kNever / 4, kCloseTimeout_ns, now) {
   if (!read_ahead.empty()) connection_.preload(read_ahead);
 }
 

@@ -96,7 +96,6 @@ class PrimaryLink final : public transport::Connection::Sink {
   PrimaryDriver& driver_;
   transport::Connection connection_;
   core::Liveness liveness_;
-  const Instant opened_at_;
   Role role_ = Role::stranger;
   std::uint32_t replica_ = 0;
   std::uint64_t session_ = 0;

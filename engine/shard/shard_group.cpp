@@ -23,7 +23,7 @@ Result<std::unique_ptr<ShardGroup>> ShardGroup::create(const EngineOptions& opti
 
 void ShardGroup::start_threads() {
   for (auto& shard : shards_) {
-    threads_.emplace_back([this, loop = shard.get()] {
+    threads_.emplace_back([loop = shard.get()] {
       pthread_setname_np(pthread_self(), ("quorate-" + std::to_string(loop->index())).c_str());
       loop->bind_here();
       while (!loop->stopping()) loop->turn(kNever);

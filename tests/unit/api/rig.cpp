@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace quorate::test {
@@ -117,6 +118,16 @@ ReplicaStatus status_of(const Stream& stream, const std::string& name) {
 std::size_t thread_count() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+std::size_t loop_thread_count() {
+  std::size_t count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    count += static_cast<std::size_t>(name.starts_with("quorate-"));
+  }
+  return count;
 }
 
 }  // namespace quorate::test

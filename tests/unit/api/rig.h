@@ -93,5 +93,7 @@ ReplicaStatus status_of(const Stream& stream, const std::string& name);
 
 /// Threads of this process.
 std::size_t thread_count();
+/// Of those, the ones that carry the name of an engine-owned loop.
+std::size_t loop_thread_count();
 
 }  // namespace quorate::test
