@@ -46,8 +46,12 @@ int make_socket(std::uint64_t buffer_bytes) {
   const int on = 1;
   const int bytes = static_cast<int>(buffer_bytes);
   constexpr std::string_view kCubic = "cubic";
+  constexpr std::string_view kReno = "reno";
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCubic.data(), kCubic.size());
+  // Some kernels grant cubic to root only; the engine takes reno then, and so does this.
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCubic.data(), kCubic.size()) != 0) {
+    ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kReno.data(), kReno.size());
+  }
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   return fd;
