@@ -76,8 +76,9 @@ Result<double> iperf3_mib_per_s(double seconds) {
     line = *next;
   }
   const std::string whole_seconds = std::to_string(static_cast<int>(seconds + 0.5));
-  auto client = Process::start("iperf3", {"-c", "127.0.0.1", "-p", port, "-C", congestion_control(), "-l",
-                                          "256K", "-t", whole_seconds, "-J"});
+  auto client = Process::start(
+      "iperf3", {"-c", "127.0.0.1", "-p", port, "-C", congestion_control(), "-l", "256K", "-t",
+                 whole_seconds, "-J"});
   if (!client) return about("start", client.error());
   auto json = client->read_all(seconds + 10);
   if (!json) return about("client", json.error());
