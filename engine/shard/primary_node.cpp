@@ -1,9 +1,6 @@
 #include "shard/primary_node.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "base/random.h"
@@ -12,10 +9,6 @@
 namespace quorate::shard {
 
 namespace {
-
-constexpr std::uint32_t kListenAttempts = 11;
-constexpr std::chrono::milliseconds kListenPause{50};
-
 
 /// Turns the loop when this thread hosts it, else waits for the thread that does.
 void run_until(Shard& shard, const std::atomic<bool>& flag) {
@@ -78,23 +71,18 @@ Status PrimaryNode::start(PrimaryOptions options) {
   return register_rules();
 }
 
-/// The kernel may hold the port of a process that was just killed for a moment longer.
 Status PrimaryNode::listen() {
   Shard& shard = engine_->shards().at(0);
   const EngineOptions& options = engine_->shards().options();
   const auto ring_bytes = static_cast<std::uint32_t>(shared_.options.ring_bytes);
   Status listening = Done{};
-  for (std::uint32_t attempt = 1;; ++attempt) {
-    shard.call([&] {
-      shard.reactor().set_socket_options(
-          {options.congestion_control,
-           options.socket_buffer_bytes != 0 ? options.socket_buffer_bytes : ring_bytes});
-      listening = acceptor_->listen(shared_.options.listen);
-    });
-    const bool in_use = !listening && listening.error().system_errno == EADDRINUSE;
-    if (!in_use || attempt == kListenAttempts) return listening;
-    std::this_thread::sleep_for(kListenPause);
-  }
+  shard.call([&] {
+    shard.reactor().set_socket_options(
+        {options.congestion_control,
+         options.socket_buffer_bytes != 0 ? options.socket_buffer_bytes : ring_bytes});
+    listening = acceptor_->listen(shared_.options.listen);
+  });
+  return listening;
 }
 
 Status PrimaryNode::make_drivers() {

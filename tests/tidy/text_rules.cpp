@@ -95,7 +95,6 @@ Findings machine_paths(const Tree& tree) {
 /// Where sleeping is the thing itself and not a way to wait for something else.
 const std::set<std::string>& sleepers() {
   static const std::set<std::string> paths = {
-      "engine/shard/primary_node.cpp",        // the kernel tells nobody when it frees a port
       "tests/cluster/cluster.cpp",            // polls another process, which offers nothing else
       "tests/cluster/node/load.cpp",          // a load with pauses
       "tests/cluster/node/replica_role.cpp",  // a replica that is slow on purpose
