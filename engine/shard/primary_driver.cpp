@@ -176,35 +176,41 @@ void PrimaryDriver::after_seal(PrimaryStream& stream, Position begin) {
 
 /// True when the stream leaves the active list: whoever publishes next will tell the loop.
 bool PrimaryDriver::settle(PrimaryStream& stream, Instant now) {
-  const bool leaves = [&] {
-    if (stream.state() == StreamState::fenced) return true;
-    if (stream.frames().full()) {
-      stream.crowded = true;
-      return true;
-    }
-    if (stream.can_seal()) {
-      seal_at_ = std::min(
-          seal_at_, stream.held_since == kNever ? now : stream.held_since + kSealDelay_ns);
-      return false;
-    }
-    if (stream.unsealed_bytes() == 0) {
-      stream.stuck_since = kNever;
-      stream.queued.store(false, std::memory_order_seq_cst);
-      // Claimed meanwhile: either this loop looks on, or the writer has told it through the list.
-      return stream.unsealed_bytes() == 0 || stream.queued.exchange(true);
-    }
-    if (stream.stuck_since == kNever) stream.stuck_since = now;
-    const std::int64_t age_ns = now - stream.stuck_since;
-    if (age_ns >= shared_.options.claim_deadline.count() * kMillisecond_ns) {
-      fence(stream);
-      return true;
-    }
-    const std::int64_t pause_ns = age_ns < kStuckSpin_ns ? 0 : std::min(age_ns, kStuckPoll_ns);
-    seal_at_ = std::min(seal_at_, now + pause_ns);
+  stream.active = looks_on(stream, now);
+  return !stream.active;
+}
+
+/// Whether the loop has to look at the stream again by itself; seal_at_ gets when.
+bool PrimaryDriver::looks_on(PrimaryStream& stream, Instant now) {
+  if (stream.state() == StreamState::fenced) return false;
+  if (stream.frames().full()) {
+    // Reclaiming brings it back.
+    stream.crowded = true;
     return false;
-  }();
-  if (leaves) stream.active = false;
-  return leaves;
+  }
+  if (stream.can_seal()) {
+    const bool held = stream.held_since != kNever;
+    seal_at_ = std::min(seal_at_, held ? stream.held_since + kSealDelay_ns : now);
+    return true;
+  }
+  if (stream.unsealed_bytes() != 0) return awaits_claim(stream, now);
+  stream.stuck_since = kNever;
+  stream.queued.store(false, std::memory_order_seq_cst);
+  // Claimed meanwhile: either this loop looks on, or the writer has told it through the list.
+  return stream.unsealed_bytes() != 0 && !stream.queued.exchange(true);
+}
+
+/// Somebody holds a claim: true until that lasts too long.
+bool PrimaryDriver::awaits_claim(PrimaryStream& stream, Instant now) {
+  if (stream.stuck_since == kNever) stream.stuck_since = now;
+  const std::int64_t age_ns = now - stream.stuck_since;
+  if (age_ns >= shared_.options.claim_deadline.count() * kMillisecond_ns) {
+    fence(stream);
+    return false;
+  }
+  const std::int64_t pause_ns = age_ns < kStuckSpin_ns ? 0 : std::min(age_ns, kStuckPoll_ns);
+  seal_at_ = std::min(seal_at_, now + pause_ns);
+  return true;
 }
 
 void PrimaryDriver::fence(PrimaryStream& stream) {

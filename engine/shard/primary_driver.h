@@ -114,6 +114,8 @@ class PrimaryDriver final : public Driver {
   void reclaim(PrimaryStream& stream, Instant now);
   void after_seal(PrimaryStream& stream, Position begin);
   bool settle(PrimaryStream& stream, Instant now);
+  [[nodiscard]] bool looks_on(PrimaryStream& stream, Instant now);
+  [[nodiscard]] bool awaits_claim(PrimaryStream& stream, Instant now);
   void keep_house(Instant now);
   void drop_oldest_stranger();
   void bury_links();

@@ -187,7 +187,7 @@ class PrimaryStream final : public ReadyItem {
   base::TailRing ring_;
   std::atomic<StreamState> state_{StreamState::open};
   std::atomic<bool> refusing_{false};  ///< closed or fenced: no claim succeeds any more
-  std::atomic<bool> ended_{false};     ///< no watermark rises any more
+  std::atomic<bool> ended_{false};     ///< closed or fenced for good: waiters get `unknown`
   std::atomic<Position> sealed_{0};
   std::atomic<Position> committed_{0};
   std::atomic<std::uint32_t> rule_count_{0};

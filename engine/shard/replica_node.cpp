@@ -102,7 +102,6 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
         shards.at(loop % shards.size()), *arenas_[loop], slice, ring.value(), to_apply_));
   }
   streams_made_.store(true, std::memory_order_release);
-  std::lock_guard lock(links_mutex_);
   for (std::uint32_t loop = 1; loop < welcome.loops; ++loop) {
     Shard& shard = shards.at(loop % shards.size());
     links_.push_back(std::make_unique<ReplicaLink>(*this, shard, loop));

@@ -85,7 +85,7 @@ class ReplicaNode {
   reactor::Address primary_;
   std::uint64_t incarnation_ = 0;
 
-  std::mutex links_mutex_;  ///< links_ grows on loop 0 and is read by the closing thread
+  /// Grows on loop 0 at the first welcome; close() reads it only after it has stopped link 0 there.
   std::vector<std::unique_ptr<ReplicaLink>> links_;
   std::vector<std::unique_ptr<base::RingArena>> arenas_;
   std::vector<std::unique_ptr<ReplicaStream>> streams_;
