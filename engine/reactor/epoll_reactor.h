@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/check.h"
 #include "reactor/completion_queue.h"
 #include "reactor/reactor.h"
 
@@ -37,6 +38,7 @@ class EpollReactor final : public Reactor {
   [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override;
+  [[nodiscard]] Files& files() noexcept override { UNREACHABLE(); }
   [[nodiscard]] int event_fd() noexcept override { return epoll_fd_; }
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
 

@@ -16,9 +16,6 @@
 // Threads: everything belongs to the thread that first called wait(), except wake(). Before that
 // first wait() another thread may start operations, if it is done when the owner begins.
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,54 +23,18 @@
 #include <string>
 #include <string_view>
 
+#include "base/random.h"
 #include "base/time.h"
 #include "quorate/error.h"
 #include "quorate/options.h"
+#include "reactor/files.h"
+#include "reactor/operation.h"
 
 namespace quorate::reactor {
-
-struct Socket {
-  int id = -1;
-  [[nodiscard]] bool valid() const { return id >= 0; }
-  friend constexpr bool operator==(Socket, Socket) = default;
-};
-
-/// An endpoint as the operating system takes it.
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
 
 /// Reads "host:port" and "[v6]:port"; resolves names (blocking, so not on the data path).
 Result<Address> parse_address(std::string_view text);
 std::string to_string(const Address& address);
-
-/// One operation in flight. Owned by the caller, which must not move or destroy it until complete
-/// has been called. `owner` is the caller's; everything under "backend" is the reactor's.
-struct Operation {
-  /// `result`: bytes moved (0 from receive = the peer ended its stream), a new socket id for accept
-  /// and connect, or a negated errno.
-  using Complete = void (*)(Operation& operation, std::int32_t result);
-
-  Complete complete = nullptr;
-  void* owner = nullptr;
-
-  [[nodiscard]] bool in_flight() const { return state != State::idle; }
-
-  // backend
-  enum class Kind : std::uint8_t { accept, connect, receive, send };
-  enum class State : std::uint8_t { idle, started, done };
-  static constexpr std::size_t kVectorsMax = 128;     ///< iovecs of one send or receive
-  static constexpr std::size_t kBytesMax = 1u << 30;  ///< of one send or receive: a result must fit
-
-  Kind kind = Kind::accept;
-  State state = State::idle;
-  std::int32_t result = 0;
-  Socket socket;
-  msghdr message{};
-  Address address;
-  Operation* next = nullptr;
-};
 
 struct SocketOptions {
   std::string congestion_control = "cubic";  ///< "" keeps the system's
@@ -139,6 +100,11 @@ class Reactor {
   /// own poll loop. What wait() has collected already does not show here: ask ready() before
   /// sleeping. First called before the first wait() or on its thread.
   [[nodiscard]] virtual int event_fd() noexcept = 0;
+
+  [[nodiscard]] virtual Files& files() noexcept = 0;
+
+  /// What incarnations, sessions and jitter are drawn from; never zero.
+  [[nodiscard]] virtual std::uint64_t random_seed() noexcept { return base::random_seed(); }
 
   /// System calls made so far, for measuring.
   [[nodiscard]] virtual std::uint64_t system_calls() const noexcept = 0;

@@ -180,6 +180,7 @@ void UringReactor::prepare(io_uring_sqe* sqe, Operation& operation) const {
     case Operation::Kind::receive:
       if (message.msg_iovlen != 1) return io_uring_prep_recvmsg(sqe, fd, &message, 0);
       return io_uring_prep_recv(sqe, fd, first->iov_base, first->iov_len, 0);
+    default: UNREACHABLE();
     case Operation::Kind::send:
       if (message.msg_iovlen != 1) {
         return io_uring_prep_sendmsg(sqe, fd, &message, static_cast<unsigned>(send_flags_));

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/random.h"
 
 namespace quorate::shard {
 
@@ -31,7 +30,7 @@ constexpr std::uint32_t kStrangersMax = 128;
 }  // namespace
 
 PrimaryDriver::PrimaryDriver(PrimaryShared& shared, Shard& shard, std::uint32_t loop)
-    : shared_(shared), shard_(shard), loop_(loop), sessions_(base::random_seed() >> 1) {}
+    : shared_(shared), shard_(shard), loop_(loop), sessions_(shard.reactor().random_seed() >> 1) {}
 
 PrimaryDriver::~PrimaryDriver() {
   if (frame_memory_ != nullptr) munmap(frame_memory_, frame_memory_bytes_);

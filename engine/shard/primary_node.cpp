@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/random.h"
 #include "base/tail_ring.h"
 
 namespace quorate::shard {
@@ -50,7 +49,7 @@ Status PrimaryNode::start(PrimaryOptions options) {
   }
   options.max_batch_bytes = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(options.max_batch_bytes, options.ring_bytes / 4));
-  shared_.epoch = {1, base::random_seed()};
+  shared_.epoch = {1, shards.at(0).reactor().random_seed()};
   shared_.loops = shards.size();
   shared_.frame_bytes_max = std::max<std::uint64_t>(
       options.max_batch_bytes, base::record_bytes(options.max_record_bytes));

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/random.h"
 #include "shard/replica_node.h"
 #include "wire/frame.h"
 #include "wire/version.h"
@@ -28,7 +27,7 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
       loop_(loop),
       liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
       backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
-               base::random_seed()) {
+               shard.reactor().random_seed()) {
   connect_.owner = this;
   connect_.complete = &ReplicaLink::on_connected;
 }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/random.h"
 
 namespace quorate::shard {
 
@@ -37,9 +36,9 @@ Status ReplicaNode::start(ReplicaOptions options) {
   if (!address) return Error(address.error().code, "primary: " + address.error().text);
   primary_ = address.value();
   options_ = std::move(options);
-  incarnation_ = base::random_seed();
-  closed_ = false;
   ShardGroup& shards = engine_->shards();
+  incarnation_ = shards.at(0).reactor().random_seed();
+  closed_ = false;
   for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
     const std::uint32_t buffer_bytes = shards.options().socket_buffer_bytes;
     const auto ring_bytes = static_cast<std::uint32_t>(options_.ring_bytes);

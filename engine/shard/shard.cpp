@@ -48,9 +48,9 @@ void Shard::wait_for_work(Instant sleep_until, Goal goal) {
 
 void Shard::sleep(Instant until) {
   if (until > now_) sleeper_.prepare();
-  // A producer that pushed before prepare() is seen here; one that pushes after it wakes the loop.
+  // A producer that pushed before prepare() is seen here; one that pushes after it wakes the loop,
+  // until the next turn begins.
   reactor_->wait(until <= now_ || has_work() ? now_ : until);
-  sleeper_.cancel();
 }
 
 /// The host may sleep outside now: what it must not sleep over makes the descriptor readable.

@@ -9,6 +9,7 @@
 
 #include "quorate/error.h"
 #include "quorate/options.h"
+#include "reactor/reactor.h"
 #include "shard/shard.h"
 
 namespace quorate::shard {
@@ -16,6 +17,9 @@ namespace quorate::shard {
 class ShardGroup {
  public:
   static Result<std::unique_ptr<ShardGroup>> create(const EngineOptions& options);
+  /// On reactors made elsewhere, one per loop, and without threads: who made them turns the loops.
+  static std::unique_ptr<ShardGroup> over(
+      const EngineOptions& options, std::vector<std::unique_ptr<reactor::Reactor>> reactors);
   ~ShardGroup();
 
   [[nodiscard]] std::uint32_t size() const noexcept {

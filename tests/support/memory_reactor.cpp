@@ -107,8 +107,7 @@ std::int32_t MemoryReactor::perform(Operation& operation) {
       return fill(peer(operation.socket), buffers);
     case Operation::Kind::send:
       return take(peer(operation.socket), buffers);
-    case Operation::Kind::accept:
-    case Operation::Kind::connect:
+    default:
       break;
   }
   return -EOPNOTSUPP;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "reactor/completion_queue.h"
 #include "reactor/reactor.h"
 
@@ -65,6 +66,7 @@ class FakeReactor final : public reactor::Reactor {
   [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override {}
+  [[nodiscard]] reactor::Files& files() noexcept override { UNREACHABLE(); }
   [[nodiscard]] int event_fd() noexcept override { return -1; }
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return 0; }
 
