@@ -83,6 +83,7 @@ bool EpollReactor::set_up(int& error) {
 
 EpollReactor::~EpollReactor() {
   DCHECK(in_flight_ == 0);
+  disk_.join();  // a thread may not have returned from wake()
   if (epoll_fd_ >= 0) ::close(epoll_fd_);
   if (wake_fd_ >= 0) ::close(wake_fd_);
 }
@@ -138,6 +139,8 @@ void EpollReactor::finish(Operation& operation, std::int32_t result) {
     } else {
       result = operation.socket.id;
     }
+  } else if (operation.kind == Operation::Kind::open) {
+    files_.opened(operation, result);
   }
   completed_.push(operation, result);
 }
@@ -178,6 +181,7 @@ void EpollReactor::send(Operation& operation, Socket socket, std::span<const iov
 
 void EpollReactor::cancel(Operation& operation) {
   if (operation.state != Operation::State::started) return;
+  if (is_file_operation(operation.kind)) return cancel_file(operation);
   Watch& watch = watches_[static_cast<std::size_t>(operation.socket.id)];
   (watch.in == &operation ? watch.in : watch.out) = nullptr;
   finish(operation, operation.result > 0 ? operation.result : -ECANCELED);
@@ -200,6 +204,26 @@ void EpollReactor::release(Socket socket) noexcept {
 }
 
 void EpollReactor::adopt(Socket socket) noexcept { watch(socket.id); }
+
+void EpollReactor::start_file(Operation& operation) {
+  ++in_flight_;
+  ++system_calls_;
+  const int error = disk_.start(operation);
+  if (error != 0) finish(operation, -error);
+}
+
+void EpollReactor::cancel_file(Operation& operation) {
+  if (disk_.cancel(operation)) finish(operation, -ECANCELED);
+}
+
+void EpollReactor::collect_files() {
+  Operation* operation = disk_.take_finished();
+  while (operation != nullptr) {
+    Operation* next = operation->next;
+    finish(*operation, operation->result);
+    operation = next;
+  }
+}
 
 void EpollReactor::attempt(int fd) {
   attempt_in(watches_[static_cast<std::size_t>(fd)]);
@@ -308,6 +332,7 @@ void EpollReactor::wait(Instant deadline) {
   for (const int fd : started_) attempt(fd);
   started_.clear();
   poll(ready() ? 0 : time_left(deadline));
+  collect_files();
 }
 
 void EpollReactor::wake() noexcept {

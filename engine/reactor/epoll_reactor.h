@@ -8,13 +8,14 @@
 #include <memory>
 #include <vector>
 
-#include "base/check.h"
 #include "reactor/completion_queue.h"
+#include "reactor/disk_threads.h"
+#include "reactor/file_calls.h"
 #include "reactor/reactor.h"
 
 namespace quorate::reactor {
 
-class EpollReactor final : public Reactor {
+class EpollReactor final : public Reactor, private FileCalls::Starter {
  public:
   static std::unique_ptr<EpollReactor> create(int& error);
   ~EpollReactor() override;
@@ -38,7 +39,7 @@ class EpollReactor final : public Reactor {
   [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override;
-  [[nodiscard]] Files& files() noexcept override { UNREACHABLE(); }
+  [[nodiscard]] Files& files() noexcept override { return files_; }
   [[nodiscard]] int event_fd() noexcept override { return epoll_fd_; }
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
 
@@ -58,6 +59,9 @@ class EpollReactor final : public Reactor {
   int watch(int fd);
   void begin(Operation& operation, Operation::Kind kind, Socket socket,
              std::span<const iovec> buffers);
+  void start_file(Operation& operation) override;
+  void cancel_file(Operation& operation);
+  void collect_files();
   void attempt(int fd);
   void attempt_in(Watch& watch);
   void attempt_out(Watch& watch);
@@ -74,6 +78,8 @@ class EpollReactor final : public Reactor {
   std::vector<Watch> watches_;
   std::vector<int> started_;  ///< descriptors with operations not tried yet
   CompletionQueue completed_;
+  FileCalls files_{*this};
+  DiskThreads disk_{*this};
   std::size_t in_flight_ = 0;
   std::atomic<bool> wake_pending_{false};
   std::uint64_t system_calls_ = 0;

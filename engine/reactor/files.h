@@ -5,9 +5,9 @@
 // operation that still took effect, failure of anything. Operations on one file are not ordered
 // among themselves: what must follow another operation is started when that one has completed.
 //
-// Of a file opened `direct`, offsets, lengths and buffers are multiples of kDirectAlignment. Buffers
-// belong to the operating system until completion: a write reads them, and a read writes them, at
-// any moment until then.
+// Of a file opened `direct`, offsets, lengths and buffers are multiples of kDirectAlignment.
+// Buffers belong to the operating system until completion: a write reads them, and a read writes
+// them, at any moment until then.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +31,8 @@ class Files {
 
   /// Result: the id of a File. A file system that refuses `direct` answers -EINVAL.
   virtual void open(Operation& operation, const char* path, OpenMode mode, bool direct) = 0;
-  /// Reserves space, which reads as zero; the file grows if it is shorter.
+  /// Reserves space, which reads as zero; the file grows if it is shorter. A file system that
+  /// cannot reserve answers -EOPNOTSUPP.
   virtual void preallocate(Operation& operation, File file, std::uint64_t offset,
                            std::uint64_t bytes) = 0;
   virtual void read(Operation& operation, File file, std::span<const iovec> buffers,

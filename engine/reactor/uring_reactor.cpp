@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 #include "reactor/clock.h"
 #include "reactor/socket_setup.h"
+#include "reactor/uring_files.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define QUORATE_TSAN 1
@@ -97,6 +99,7 @@ bool UringReactor::set_up(int& error) {
   }
   ring_made_ = true;
   io_uring_ring_dontfork(&ring_);
+  truncates_ = can_truncate(ring_);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   error = errno;
   return wake_fd_ >= 0;
@@ -146,6 +149,10 @@ void UringReactor::begin(Operation& operation, Operation::Kind kind, Socket sock
   operation.message = {};
   operation.message.msg_iov = const_cast<iovec*>(buffers.data());
   operation.message.msg_iovlen = buffers.size();
+  start(operation);
+}
+
+void UringReactor::start(Operation& operation) {
   ++in_flight_;
 #ifdef QUORATE_TSAN
   __tsan_release(&operation);
@@ -153,10 +160,18 @@ void UringReactor::begin(Operation& operation, Operation::Kind kind, Socket sock
   queue(operation, false);
 }
 
+/// Older kernels have no request for ftruncate. It is rare and short, so the loop makes the system
+/// call itself; like everything else it is told in the next reap().
+void UringReactor::start_file(Operation& operation) {
+  if (operation.kind != Operation::Kind::truncate || truncates_) return start(operation);
+  ++system_calls_;
+  completed_.push(operation, perform(operation));
+}
+
 void UringReactor::queue(Operation& operation, bool cancels) {
   io_uring_sqe* sqe = next_sqe();
   if (sqe == nullptr) {
-    early_.push_back({&operation, cancels});
+    waiting_.push_back({&operation, cancels});
   } else if (cancels) {
     io_uring_prep_cancel(sqe, &operation, 0);
     io_uring_sqe_set_data64(sqe, kIgnored);
@@ -167,6 +182,7 @@ void UringReactor::queue(Operation& operation, bool cancels) {
 }
 
 void UringReactor::prepare(io_uring_sqe* sqe, Operation& operation) const {
+  if (is_file_operation(operation.kind)) return prepare_file(sqe, operation);
   const int fd = operation.socket.id;
   msghdr& message = operation.message;
   const iovec* first = message.msg_iov;
@@ -180,12 +196,12 @@ void UringReactor::prepare(io_uring_sqe* sqe, Operation& operation) const {
     case Operation::Kind::receive:
       if (message.msg_iovlen != 1) return io_uring_prep_recvmsg(sqe, fd, &message, 0);
       return io_uring_prep_recv(sqe, fd, first->iov_base, first->iov_len, 0);
-    default: UNREACHABLE();
     case Operation::Kind::send:
       if (message.msg_iovlen != 1) {
         return io_uring_prep_sendmsg(sqe, fd, &message, static_cast<unsigned>(send_flags_));
       }
       return io_uring_prep_send(sqe, fd, first->iov_base, first->iov_len, send_flags_);
+    default: UNREACHABLE();
   }
 }
 
@@ -213,7 +229,9 @@ void UringReactor::send(Operation& operation, Socket socket, std::span<const iov
 /// The request names the operation by its address. It cannot hit a later operation at the same
 /// address: it is submitted before anything that follows it in the queue.
 void UringReactor::cancel(Operation& operation) {
-  if (operation.state == Operation::State::started) queue(operation, true);
+  if (operation.state != Operation::State::started) return;
+  if (is_file_operation(operation.kind)) mark_cancelled(operation);
+  queue(operation, true);
 }
 
 void UringReactor::shutdown(Socket socket) noexcept { ::shutdown(socket.id, SHUT_RDWR); }
@@ -229,8 +247,13 @@ void UringReactor::bind() {
                                        IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   CHECK(result == 0);
   bound_ = true;
-  for (const Request& request : early_) queue(*request.operation, request.cancels);
-  early_ = std::vector<Request>();
+  queue_waiting();
+}
+
+/// Taken out first: while the kernel takes nothing, queueing collects what may have to wait anew.
+void UringReactor::queue_waiting() {
+  const std::vector<Request> waiting = std::exchange(waiting_, {});
+  for (const Request& request : waiting) queue(*request.operation, request.cancels);
 }
 
 /// One poll tells of every wake-up: the eventfd is written and never read. It ends only when
@@ -248,6 +271,10 @@ void UringReactor::wait(Instant deadline) {
   enter(ready() ? 0 : time_left(deadline));
   collect();
   if (event_fd_ >= 0) settle_event_fd();
+  if (waiting_.empty()) return;
+  // Handed over at once: whoever sleeps on event_fd() would not come for it.
+  queue_waiting();
+  enter(0);
 }
 
 /// Errors need no answer: what was not submitted stays queued for the next call, and after a signal
@@ -282,7 +309,13 @@ void UringReactor::on_completion(const io_uring_cqe& cqe) {
     wake_pending_.exchange(false, std::memory_order_seq_cst);
     return;
   }
-  finish(*reinterpret_cast<Operation*>(cqe.user_data), cqe.res);
+  auto& operation = *reinterpret_cast<Operation*>(cqe.user_data);
+  std::int32_t result = cqe.res;
+  if (is_file_operation(operation.kind) && must_repeat(operation, result)) {
+    waiting_.push_back({&operation, false});
+  } else {
+    finish(operation, result);
+  }
 }
 
 void UringReactor::finish(Operation& operation, std::int32_t result) {
@@ -298,6 +331,8 @@ void UringReactor::finish(Operation& operation, std::int32_t result) {
     }
   } else if (operation.kind == Operation::Kind::accept && result >= 0) {
     set_stream_options(result, options_);
+  } else if (operation.kind == Operation::Kind::open) {
+    files_.opened(operation, result);
   }
   completed_.push(operation, result);
 }

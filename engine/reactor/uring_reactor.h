@@ -10,13 +10,13 @@
 #include <memory>
 #include <vector>
 
-#include "base/check.h"
 #include "reactor/completion_queue.h"
+#include "reactor/file_calls.h"
 #include "reactor/reactor.h"
 
 namespace quorate::reactor {
 
-class UringReactor final : public Reactor {
+class UringReactor final : public Reactor, private FileCalls::Starter {
  public:
   /// Null when the kernel refuses; `error` is the errno.
   static std::unique_ptr<UringReactor> create(int& error);
@@ -41,12 +41,12 @@ class UringReactor final : public Reactor {
   [[nodiscard]] bool ready() const noexcept override { return !completed_.empty(); }
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override;
-  [[nodiscard]] Files& files() noexcept override { UNREACHABLE(); }
+  [[nodiscard]] Files& files() noexcept override { return files_; }
   [[nodiscard]] int event_fd() noexcept override;
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
 
  private:
-  /// What did not fit into the submission queue before the ring was bound.
+  /// What did not fit into the submission queue before the ring was bound, or is made again.
   struct Request {
     Operation* operation;
     bool cancels;
@@ -58,7 +58,10 @@ class UringReactor final : public Reactor {
   io_uring_sqe* next_sqe();
   void begin(Operation& operation, Operation::Kind kind, Socket socket,
              std::span<const iovec> buffers);
+  void start(Operation& operation);
+  void start_file(Operation& operation) override;
   void queue(Operation& operation, bool cancels);
+  void queue_waiting();
   void prepare(io_uring_sqe* sqe, Operation& operation) const;
   void arm_wake();
   void enter(Instant left);
@@ -71,12 +74,14 @@ class UringReactor final : public Reactor {
   bool ring_made_ = false;
   bool bound_ = false;
   bool wake_armed_ = false;
+  bool truncates_ = false;  ///< the kernel has a request for it
   int send_flags_ = 0;
   int wake_fd_ = -1;
   std::atomic<int> event_fd_{-1};  ///< also written by wake()
   SocketOptions options_;
   CompletionQueue completed_;
-  std::vector<Request> early_;
+  FileCalls files_{*this};
+  std::vector<Request> waiting_;
   std::size_t in_flight_ = 0;
   std::atomic<bool> wake_pending_{false};
   std::uint64_t system_calls_ = 0;
