@@ -314,7 +314,7 @@ void ReplicaNode::close() {
   for_links([](Shard&, ReplicaLink& link) { link.stop(); });
   for (bool stopped = false; !stopped;) {
     for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
-      if (shards.hosted() && shards.at(loop).host_here()) shards.at(loop).turn(0);
+      if (shards.at(loop).host_here()) shards.at(loop).turn(0);
     }
     stopped = true;
     for_links([&](Shard&, ReplicaLink& link) { stopped = stopped && link.stopped(); });

@@ -1,0 +1,165 @@
+// How a world performs the faults of its plan, and undoes them.
+
+#include <algorithm>
+
+#include "tests/simulation/world/world.h"
+
+namespace quorate::simulation {
+
+namespace {
+
+constexpr HostId kPrimaryHost = 0;
+
+HostId host_of(const Episode& episode) { return episode.replica + 1; }
+
+}  // namespace
+
+void World::begin(const Episode& episode) {
+  if (healed_) return;
+  if (trace_) {
+    trace("fault", std::string(to_string(episode.fault)) + " r" +
+                       std::to_string(episode.replica + 1) + " for " +
+                       std::to_string(episode.lasts_ns / kMicrosecond_ns) + " us");
+  }
+  ++result_.faults[static_cast<std::size_t>(episode.fault)];
+  if (episode.fault <= Fault::flip) {
+    begin_on_link(episode);
+  } else {
+    begin_on_process(episode);
+  }
+  const auto index = static_cast<std::uint32_t>(&episode - plan_.episodes.data());
+  later(episode.lasts_ns, What::end, index);
+}
+
+void World::begin_on_link(const Episode& episode) {
+  const HostId host = host_of(episode);
+  LinkLaw& there = network_.law(kPrimaryHost, host);
+  LinkLaw& back = network_.law(host, kPrimaryHost);
+  switch (episode.fault) {
+    case Fault::slow_link:
+      there.latency_max_ns = back.latency_max_ns = draw_.magnitude(kMillisecond_ns, kSecond_ns);
+      break;
+    case Fault::narrow_link:
+      there.bytes_per_s = static_cast<std::uint64_t>(draw_.magnitude(2'000, 1'000'000));
+      break;
+    case Fault::reset:
+      network_.reset(kPrimaryHost, host);
+      break;
+    case Fault::isolate:
+      network_.cut(kPrimaryHost, host, true);
+      network_.cut(host, kPrimaryHost, true);
+      break;
+    case Fault::cut_to: network_.cut(kPrimaryHost, host, true); break;
+    case Fault::cut_from: network_.cut(host, kPrimaryHost, true); break;
+    case Fault::partition:
+      for (HostId other = 1; other <= plan_.replicas; ++other) {
+        if (other != host && draw_.chance(500)) continue;
+        network_.cut(kPrimaryHost, other, true);
+        network_.cut(other, kPrimaryHost, true);
+      }
+      break;
+    case Fault::flap: {
+      const bool on = !network_.is_cut(kPrimaryHost, host);
+      network_.cut(kPrimaryHost, host, on);
+      network_.cut(host, kPrimaryHost, on);
+      break;
+    }
+    case Fault::flip:
+      there.flips_of_million = static_cast<std::uint32_t>(draw_.magnitude(1'000, 100'000));
+      back.flips_of_million = there.flips_of_million / 2;
+      break;
+    default: break;
+  }
+}
+
+void World::begin_on_process(const Episode& episode) {
+  Place& place = places_[episode.replica];
+  const Instant until = scheduler_.now() + episode.lasts_ns;
+  const bool primary_up = primary_ && !primary_->ended() && !primary_->process().blocked();
+  const bool power =
+      episode.fault == Fault::power_replica || episode.fault == Fault::power_primary;
+  switch (episode.fault) {
+    case Fault::crash_replica:
+    case Fault::power_replica:
+      if (!place.actor) break;
+      place.actor->kill(power ? Ending::machine : Ending::process);
+      place.down_until = until;
+      past_replicas_.push_back(std::move(place.actor));
+      break;
+    case Fault::crash_primary:
+    case Fault::power_primary:
+      if (!primary_up) break;
+      primary_->kill(power ? Ending::machine : Ending::process);
+      primary_down_until_ = until;
+      break;
+    case Fault::pause_replica:
+      if (place.actor) place.actor->process().pause();
+      break;
+    case Fault::pause_primary:
+      if (primary_up) primary_->process().pause();
+      break;
+    case Fault::close_primary:
+      if (primary_up) end_reign(episode.lasts_ns);
+      break;
+    case Fault::clock_leap:
+      network_.host(static_cast<HostId>(draw_.between(0, plan_.replicas)))
+          .clock.leap(scheduler_.now(), draw_.magnitude(kMillisecond_ns, 3600 * kSecond_ns));
+      break;
+    case Fault::slow_loops:
+      network_.host(static_cast<HostId>(draw_.between(0, plan_.replicas))).law.wake_max_ns =
+          draw_.magnitude(100 * kMicrosecond_ns, 100 * kMillisecond_ns);
+      break;
+    case Fault::slow_apply:
+      if (place.actor) place.actor->slow_down(until);
+      break;
+    case Fault::held_claim:
+      if (primary_up) {
+        primary_->hold_claims(primary_->process().local_now() + episode.lasts_ns);
+      }
+      break;
+    case Fault::dead_claim:
+      if (primary_up && !primary_->process().paused()) primary_->die_with_claim();
+      break;
+    default: break;
+  }
+}
+
+/// Undoes what lasts. Doing so for an episode that has ended, or never began, changes nothing.
+void World::end(const Episode& episode) {
+  const HostId host = host_of(episode);
+  LinkLaw& there = network_.law(kPrimaryHost, host);
+  LinkLaw& back = network_.law(host, kPrimaryHost);
+  const LinkLaw calm;
+  switch (episode.fault) {
+    case Fault::slow_link:
+      there.latency_max_ns = back.latency_max_ns = calm.latency_max_ns;
+      break;
+    case Fault::narrow_link: there.bytes_per_s = 0; break;
+    case Fault::flip: there.flips_of_million = back.flips_of_million = 0; break;
+    case Fault::isolate:
+    case Fault::cut_to:
+    case Fault::cut_from:
+    case Fault::partition:
+    case Fault::flap:
+      for (HostId other = 1; other <= plan_.replicas; ++other) {
+        if (episode.fault != Fault::partition && other != host) continue;
+        network_.cut(kPrimaryHost, other, false);
+        network_.cut(other, kPrimaryHost, false);
+      }
+      break;
+    case Fault::pause_replica:
+      if (places_[episode.replica].actor) places_[episode.replica].actor->process().resume();
+      break;
+    case Fault::pause_primary:
+      if (primary_ && !primary_->ended()) primary_->process().resume();
+      break;
+    case Fault::slow_loops:
+      for (HostId other = 0; other <= plan_.replicas; ++other) {
+        network_.host(other).law.wake_max_ns = HostLaw{}.wake_max_ns;
+      }
+      break;
+    default: break;
+  }
+}
+
+}  // namespace quorate::simulation

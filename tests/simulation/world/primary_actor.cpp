@@ -1,0 +1,230 @@
+#include "tests/simulation/world/primary_actor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "shard/shard_group.h"
+#include "tests/simulation/world/content.h"
+
+namespace quorate::simulation {
+
+namespace {
+
+constexpr std::uint32_t kPort = 7400;
+
+Position stream_bytes(std::size_t payload_bytes) {
+  return 8 + ((payload_bytes + 7) & ~std::size_t{7});
+}
+
+}  // namespace
+
+PrimaryActor::PrimaryActor(Network& network, Teller& teller, const Plan& plan, HostId host,
+                           Draw draw)
+    : network_(network), teller_(teller), plan_(plan), draw_(draw) {
+  open(host);
+}
+
+void PrimaryActor::open(HostId host) {
+  process_ = network_.start_process(host);
+  EngineOptions engine;
+  engine.loops = plan_.loops;
+  engine.trace = [this](TraceLevel level, std::string_view text) { on_trace(level, text); };
+  std::vector<std::unique_ptr<reactor::Reactor>> reactors;
+  std::vector<SimulatedReactor*> loops;
+  for (std::uint32_t i = 0; i < plan_.loops; ++i) {
+    auto reactor = process_->make_reactor();
+    loops.push_back(reactor.get());
+    reactors.push_back(std::move(reactor));
+  }
+  auto shards = shard::ShardGroup::over(engine, std::move(reactors));
+  for (std::uint32_t i = 0; i < plan_.loops; ++i) {
+    shard::Shard& shard = shards->at(i);
+    shard.bind_here();
+    process_->drive(*loops[i], [this, &shard] {
+      shard.turn(kNever);
+      after_turn();
+    });
+  }
+  engine_ = std::make_unique<Engine>(std::move(shards));
+  PrimaryOptions options = plan_.primary;
+  options.streams = plan_.streams;
+  options.listen = Network::address_of(host) + ":" + std::to_string(kPort);
+  for (std::uint32_t i = 0; i < plan_.replicas; ++i) {
+    options.replicas.push_back("r" + std::to_string(i + 1));
+  }
+  options.rules = plan_.rules;
+  auto opened = Primary::open(*engine_, options);
+  if (!opened) return teller_.fail("open of a primary: " + opened.error().text);
+  primary_ = std::make_unique<Primary>(std::move(opened).value());
+  epoch_ = primary_->epoch();
+  claimed_.assign(plan_.streams, 0);
+  watermarks_.assign(plan_.streams * plan_.rules.size(), 0);
+  for (const Rule& rule : plan_.rules) {
+    auto id = primary_->stream().rule(rule);
+    if (!id) return teller_.fail("rule: " + id.error().text);
+    rules_.push_back(id.value());
+  }
+  HistoryEvent event;
+  event.kind = EventKind::reign_began;
+  event.epoch = epoch_;
+  teller_.tell(event);
+  for (SimulatedReactor* loop : loops) loop->wake();
+}
+
+PrimaryActor::~PrimaryActor() { kill(Ending::process); }
+
+void PrimaryActor::on_trace(TraceLevel level, std::string_view text) {
+  if (level == TraceLevel::error && text.find("epoch is given up") != std::string_view::npos) {
+    fenced_ = true;
+    HistoryEvent event;
+    event.kind = EventKind::stream_fenced;
+    event.stream = static_cast<StreamId>(std::stoul(std::string(text.substr(7))));
+    teller_.tell(event);
+  }
+  if (teller_.tracing()) teller_.trace("primary", std::string(text));
+}
+
+void PrimaryActor::after_turn() {
+  if (ended_ || !primary_) return;
+  for (StreamId stream = 0; stream < plan_.streams; ++stream) {
+    const Stream handle = primary_->stream(stream);
+    for (std::size_t r = 0; r < rules_.size(); ++r) {
+      const Position watermark = handle.watermark(rules_[r]);
+      Position& told = watermarks_[stream * rules_.size() + r];
+      if (watermark == told) continue;
+      told = watermark;
+      HistoryEvent event;
+      event.kind = EventKind::watermark;
+      event.stream = stream;
+      event.rule = static_cast<std::uint8_t>(r);
+      event.end = watermark;
+      teller_.tell(event);
+    }
+  }
+}
+
+std::uint32_t PrimaryActor::write(std::uint32_t records) {
+  std::uint32_t taken = 0;
+  for (std::uint32_t i = 0; i < records && !ended_; ++i) {
+    const auto stream = static_cast<StreamId>(
+        plan_.streams == 1 ? 0 : draw_.between(0, plan_.streams - 1));
+    taken += write_one(stream) ? 1 : 0;
+  }
+  return taken;
+}
+
+bool PrimaryActor::write_one(StreamId stream) {
+  const auto size = static_cast<std::size_t>(
+      draw_.chance(20) ? 0 : draw_.magnitude(1, plan_.record_bytes_max));
+  auto claim = primary_->stream(stream).claim(size);
+  if (!claim) {
+    const Errc code = claim.error().code;
+    if (code != Errc::busy && code != Errc::fenced) teller_.fail("claim: " + claim.error().text);
+    return false;
+  }
+  Claim space = std::move(claim).value();
+  fill(space.bytes(), ++keys_);
+  HistoryEvent event;
+  event.kind = EventKind::claimed;
+  event.stream = stream;
+  event.begin = claimed_[stream];
+  event.end = claimed_[stream] += stream_bytes(size);
+  event.content = content_of(space.bytes());
+  teller_.tell(event);
+  if (process_->local_now() < hold_until_ && draw_.chance(100)) {
+    const Instant until = process_->local_now() + draw_.magnitude(1000, 80 * kMillisecond_ns);
+    held_.push_back({stream, event.begin, until, std::move(space)});
+    return true;
+  }
+  event.kind = EventKind::published;
+  teller_.tell(event);
+  const Ticket ticket = space.publish();
+  if (ticket.end != event.end || ticket.epoch != epoch_ || ticket.stream != stream) {
+    teller_.fail("a ticket names another position than its claim");
+  }
+  if (draw_.chance(plan_.waited_of_1000)) await(ticket);
+  return true;
+}
+
+void PrimaryActor::await(const Ticket& ticket) {
+  HistoryEvent event;
+  event.kind = EventKind::awaited;
+  event.stream = ticket.stream;
+  event.end = ticket.end;
+  event.rule = static_cast<std::uint8_t>(
+      draw_.between(0, static_cast<std::int64_t>(rules_.size()) - 1));
+  event.waiter = ++waiters_;
+  teller_.tell(event);
+  const auto callback = [this, waiter = event.waiter](const Outcome& outcome) {
+    HistoryEvent resolved;
+    resolved.kind = EventKind::resolved;
+    resolved.waiter = waiter;
+    resolved.outcome = outcome.kind;
+    resolved.copies = outcome.copies;
+    teller_.tell(resolved);
+  };
+  const Status registered =
+      primary_->stream(ticket.stream).on_released(ticket, rules_[event.rule], callback);
+  if (!registered) teller_.fail("on_released: " + registered.error().text);
+}
+
+void PrimaryActor::die_with_claim() {
+  const auto stream = static_cast<StreamId>(draw_.between(0, plan_.streams - 1));
+  auto claim = primary_->stream(stream).claim(16);
+  if (!claim) return;
+  HistoryEvent event;
+  event.kind = EventKind::claimed;
+  event.stream = stream;
+  event.begin = claimed_[stream];
+  event.end = claimed_[stream] += stream_bytes(16);
+  teller_.tell(event);
+  held_.push_back({stream, event.begin, kNever, std::move(claim).value()});
+}
+
+void PrimaryActor::tend_claims(Instant now) {
+  std::erase_if(held_, [&](Held& held) {
+    if (held.until > now) return false;
+    HistoryEvent event;
+    const bool publishes = draw_.chance(800);
+    event.kind = publishes ? EventKind::published : EventKind::abandoned;
+    event.stream = held.stream;
+    event.begin = held.begin;
+    teller_.tell(event);
+    if (publishes) held.claim.publish();
+    return true;
+  });
+}
+
+void PrimaryActor::close() {
+  if (ended_) return;
+  tend_claims(kNever - 1);
+  HistoryEvent event;
+  event.kind = EventKind::closing;
+  teller_.tell(event);
+  process_->block();
+  primary_->close();
+  process_->unblock();
+  if (ended_) return bury();
+  kill(Ending::process);
+}
+
+void PrimaryActor::kill(Ending ending) {
+  if (std::exchange(ended_, true)) return;
+  HistoryEvent event;
+  event.kind = EventKind::closing;
+  teller_.tell(event);
+  process_->kill(ending);
+  // Somebody is inside a call of the handle: it goes when that returns.
+  if (!process_->blocked()) bury();
+}
+
+void PrimaryActor::bury() {
+  held_.clear();
+  primary_.reset();
+  engine_.reset();
+  HistoryEvent event;
+  event.kind = EventKind::reign_ended;
+  teller_.tell(event);
+}
+
+}  // namespace quorate::simulation

@@ -1,0 +1,91 @@
+#pragma once
+
+// One reign: a process with a primary, its writers, and what they wait for. Tells the model what
+// the program on the primary does and sees. Killed, it gives its memory back and stays.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quorate/primary.h"
+#include "tests/simulation/model/model.h"
+#include "tests/simulation/system/network.h"
+#include "tests/simulation/system/simulated_reactor.h"
+#include "tests/simulation/world/plan.h"
+
+namespace quorate::simulation {
+
+/// What the world knows of its actors' doings.
+struct Teller {
+  virtual void tell(const HistoryEvent& event) = 0;
+  virtual void trace(const char* who, const std::string& text) = 0;
+  [[nodiscard]] virtual bool tracing() const = 0;
+  /// Something failed that must not.
+  virtual void fail(const std::string& what) = 0;
+
+ protected:
+  ~Teller() = default;
+};
+
+class PrimaryActor {
+ public:
+  PrimaryActor(Network& network, Teller& teller, const Plan& plan, HostId host, Draw draw);
+  ~PrimaryActor();
+  PrimaryActor(const PrimaryActor&) = delete;
+  PrimaryActor& operator=(const PrimaryActor&) = delete;
+
+  /// Appends so many records to streams drawn at random. Returns how many were taken.
+  std::uint32_t write(std::uint32_t records);
+  /// From now on claims are held, or their writers die with them.
+  void hold_claims(Instant until) noexcept { hold_until_ = until; }
+  void die_with_claim();
+  /// Publishes or abandons what is held long enough.
+  void tend_claims(Instant now);
+
+  /// Asks the engine to close and waits for it, while the world goes on.
+  void close();
+  void kill(Ending ending);
+
+  [[nodiscard]] Process& process() noexcept { return *process_; }
+  [[nodiscard]] bool fenced() const noexcept { return fenced_; }
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] const Epoch& epoch() const noexcept { return epoch_; }
+  [[nodiscard]] StreamStatus status(StreamId stream) { return primary_->stream(stream).status(); }
+  [[nodiscard]] Position claimed(StreamId stream) const { return claimed_[stream]; }
+
+ private:
+  struct Held {
+    StreamId stream = 0;
+    Position begin = 0;
+    Instant until = 0;
+    Claim claim;
+  };
+
+  void open(HostId host);
+  void after_turn();
+  void bury();
+  bool write_one(StreamId stream);
+  void await(const Ticket& ticket);
+  void on_trace(TraceLevel level, std::string_view text);
+
+  Network& network_;
+  Teller& teller_;
+  const Plan& plan_;
+  Draw draw_;
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Primary> primary_;
+  Epoch epoch_;
+  std::vector<RuleId> rules_;
+  std::vector<Position> claimed_;            ///< by stream: where the next claim begins
+  std::vector<Position> watermarks_;         ///< by stream and rule: as last told
+  std::vector<Held> held_;
+  Instant hold_until_ = 0;
+  std::uint64_t keys_ = 0;
+  std::uint64_t waiters_ = 0;
+  bool fenced_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace quorate::simulation
