@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::core {
 
@@ -33,7 +34,9 @@ void PrimaryMachine::copy_positions(Level level, Positions& out) const noexcept 
   for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     const ReplicaProgress& replica = replicas_[i];
     switch (level) {
-      case Level::received: out[i] = replica.received; break;
+      case Level::received:
+        out[i] = QUORATE_MUTANT(sent_is_received) ? replica.sent : replica.received;
+        break;
       case Level::durable: out[i] = replica.durable; break;
       case Level::applied: out[i] = replica.applied; break;
     }
@@ -80,6 +83,7 @@ void PrimaryMachine::on_sealed(Position end, PrimaryEffects& effects) noexcept {
 bool PrimaryMachine::matches(const ResumeClaim& claim, const FrameIndex& frames,
                              Position reclaimed) const noexcept {
   if (claim.position < reclaimed || claim.position > sealed_) return false;
+  if (QUORATE_MUTANT(history_unmatched)) return true;
   if (claim.position == 0) return claim.epoch == Epoch{};
   const FrameEntry* frame = frames.ends_at(claim.position);
   return frame != nullptr && frame->epoch == claim.epoch && frame->checksum == claim.checksum;
@@ -118,7 +122,10 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
                                                               Instant now,
                                                               PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  if (!fed(replica) || ack.epoch != config_.epoch || ack.incarnation != replica.incarnation) {
+  const bool same_epoch = ack.epoch == config_.epoch || QUORATE_MUTANT(stale_epoch_counts);
+  const bool same_process =
+      ack.incarnation == replica.incarnation || QUORATE_MUTANT(stale_incarnation_counts);
+  if (!fed(replica) || !same_epoch || !same_process) {
     return AckVerdict::stale;
   }
   if (ack.received > replica.sent || ack.durable > ack.received || ack.applied > ack.received ||
@@ -167,7 +174,8 @@ void PrimaryMachine::on_drained(std::uint32_t index, Position reclaimed,
 
 void PrimaryMachine::on_detached(std::uint32_t index) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  replica.state = ReplicaState::absent;
+  replica.state =
+      QUORATE_MUTANT(detached_keeps_sending) ? ReplicaState::streaming : ReplicaState::absent;
   replica.pin = replica.sent;
 }
 
@@ -273,6 +281,7 @@ Position PrimaryMachine::park_behind(Position target, PrimaryEffects& effects) n
   for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     ReplicaProgress& replica = replicas_[i];
     if (replica.pin == replica.sent || replica.pin >= target) continue;
+    if (QUORATE_MUTANT(pin_ignored)) continue;
     allowed = std::min(allowed, replica.pin);
     if (replica.state != ReplicaState::streaming || replica.received >= target) continue;
     replica.state = ReplicaState::parked;
@@ -314,6 +323,7 @@ Position PrimaryMachine::reclaim(Position wanted, Instant now, PrimaryEffects& e
 PrimaryMachine::Range PrimaryMachine::sendable(std::uint32_t index) const noexcept {
   const ReplicaProgress& replica = replicas_[index];
   if (replica.state != ReplicaState::streaming || replica.pin != replica.sent) return {};
+  if (QUORATE_MUTANT(credit_ignored)) return {replica.sent, sealed_};
   return {replica.sent, std::min(sealed_, replica.credit_limit)};
 }
 

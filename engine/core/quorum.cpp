@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::core {
 
@@ -134,7 +135,9 @@ Position released_position(const CompiledRule& rule, Position own,
   for (std::uint64_t left = rule.members; left != 0; left &= left - 1) {
     counted[size++] = replicas[std::countr_zero(left)];
   }
-  return std::min(own, nth_largest({counted.data(), size}, rule.count));
+  const std::uint32_t count =
+      QUORATE_MUTANT(quorum_off_by_one) && rule.count > 1 ? rule.count - 1 : rule.count;
+  return std::min(own, nth_largest({counted.data(), size}, count));
 }
 
 }  // namespace quorate::core

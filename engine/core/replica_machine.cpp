@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::core {
 
@@ -35,7 +36,7 @@ void ReplicaMachine::on_session(const Epoch& epoch) noexcept {
 /// Keeps of the primary's word what it proved.
 void ReplicaMachine::end_session() noexcept {
   committed_ = exposed();
-  told_committed_ = 0;
+  if (!QUORATE_MUTANT(committed_of_old_session)) told_committed_ = 0;
 }
 
 ResumeClaim ReplicaMachine::claim() const noexcept {
@@ -63,7 +64,7 @@ void ReplicaMachine::on_disconnected() noexcept {
 FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame) const noexcept {
   if (state_ != State::streaming) return FrameVerdict::not_session;
   if (frame.epoch > session_epoch_ || frame.epoch < last_epoch_) return FrameVerdict::wrong_epoch;
-  if (frame.begin != received_) return FrameVerdict::gap;
+  if (frame.begin != received_ && !QUORATE_MUTANT(gap_accepted)) return FrameVerdict::gap;
   if (frame.previous_epoch != last_epoch_ || frame.previous_checksum != last_checksum_) {
     return FrameVerdict::mismatch;
   }
@@ -71,7 +72,7 @@ FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame) const noexcept 
 }
 
 void ReplicaMachine::on_frame(const FrameInfo& frame) noexcept {
-  CHECK(frame.begin == received_);
+  CHECK(frame.begin == received_ || QUORATE_MUTANT(gap_accepted));
   received_ = frame.end;
   last_epoch_ = frame.epoch;
   last_checksum_ = frame.checksum;
@@ -83,6 +84,8 @@ void ReplicaMachine::on_committed(Position committed) noexcept {
 
 Position ReplicaMachine::exposed() const noexcept {
   if (state_ != State::streaming) return committed_;
+  if (QUORATE_MUTANT(committed_beyond_held)) return std::max(committed_, told_committed_);
+  if (QUORATE_MUTANT(exposes_received)) return received_;
   return std::max(committed_, std::min(told_committed_, received_));
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::shard {
 
@@ -203,7 +204,8 @@ bool PrimaryDriver::looks_on(PrimaryStream& stream, Instant now) {
 bool PrimaryDriver::awaits_claim(PrimaryStream& stream, Instant now) {
   if (stream.stuck_since == kNever) stream.stuck_since = now;
   const std::int64_t age_ns = now - stream.stuck_since;
-  if (age_ns >= shared_.options.claim_deadline.count() * kMillisecond_ns) {
+  const std::int64_t deadline_ns = shared_.options.claim_deadline.count() * kMillisecond_ns;
+  if (age_ns >= deadline_ns && !QUORATE_MUTANT(never_fenced)) {
     fence(stream);
     return false;
   }

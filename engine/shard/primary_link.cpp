@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "shard/primary_driver.h"
 #include "wire/frame.h"
 #include "wire/version.h"
@@ -227,6 +228,7 @@ void PrimaryLink::want(std::uint32_t local_stream) {
 }
 
 void PrimaryLink::want_commit(std::uint32_t local_stream, bool now_awaited, Instant now) {
+  if (QUORATE_MUTANT(commit_waits_for_frame)) return;
   StreamNote& note = notes_[local_stream];
   commits_due_ = std::min(commits_due_, now_awaited ? now : now + kCommitDelay_ns);
   if (note.commit_wanted) return;

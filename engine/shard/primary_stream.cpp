@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "shard/primary_driver.h"
 #include "wire/batch.h"
 #include "wire/crc32c.h"
@@ -103,6 +104,10 @@ Outcome PrimaryStream::outcome(Position target, RuleId rule) const noexcept {
                                           slot.compiled.count + 1);
     return {OutcomeKind::released, slot.compiled.level, copies};
   }
+  const bool released =
+      (QUORATE_MUTANT(fence_releases) && state() == StreamState::fenced) ||
+      (QUORATE_MUTANT(close_releases) && state() == StreamState::closed);
+  if (released) return {OutcomeKind::released, slot.compiled.level, slot.compiled.count + 1};
   const OutcomeKind kind =
       ended_.load(std::memory_order_acquire) ? OutcomeKind::unknown : OutcomeKind::pending;
   return {kind, slot.compiled.level, copies_at(target, slot.compiled.level)};

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "shard/replica_node.h"
 #include "wire/frame.h"
 #include "wire/version.h"
@@ -35,6 +36,7 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
 // Dialing.
 
 void ReplicaLink::dial() {
+  if (QUORATE_MUTANT_AFTER(gives_up_dialing, 6)) return;
   state_ = State::dialing;
   dial_at_ = kNever;
   dial_until_ = shard_.now() + ns(node_.options().peer_timeout);
@@ -246,13 +248,19 @@ std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
     return nullptr;
   }
   receiving_ = stream;
+  if (QUORATE_MUTANT(received_before_it_came)) {
+    stream->machine().on_frame(transport::frame_info(header));
+    touch(*stream);
+  }
   return stream->place(header.begin, shard_.now());
 }
 
 void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {
   ReplicaStream& stream = *std::exchange(receiving_, nullptr);
   stream.receiving = false;
-  stream.machine().on_frame(transport::frame_info(header));
+  if (!QUORATE_MUTANT(received_before_it_came)) {
+    stream.machine().on_frame(transport::frame_info(header));
+  }
   stream.machine().on_committed(envelope.committed);
   stream.applied_awaited = (envelope.flags & wire::kAppliedAwaited) != 0;
   touch(stream);
@@ -315,6 +323,7 @@ void ReplicaLink::repeat_later(ReplicaStream& stream, Instant now) {
 
 /// Without entries it is the heartbeat of a replica that has nothing new.
 void ReplicaLink::send_acknowledgements() {
+  if (QUORATE_MUTANT_AFTER(acknowledgement_lost, 500)) acknowledgements_.clear();
   connection_->queue_control(wire::MessageType::acknowledgements,
                              encoder_.acknowledgements(acknowledgements_));
   acknowledgements_.clear();

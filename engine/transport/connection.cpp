@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "transport/codec.h"
 #include "wire/crc32c.h"
 #include "wire/records.h"
@@ -194,7 +195,7 @@ bool Connection::parse_frame(const wire::Envelope& envelope) {
 void Connection::finish_frame() {
   const std::span<const std::byte> records(frame_records_, frame_size_);
   const std::uint32_t crc = wire::crc32c(records, wire::crc32c(frame_prefix_));
-  if (crc != frame_header_.body_crc) {
+  if (crc != frame_header_.body_crc && !QUORATE_MUTANT(body_unchecked)) {
     fail(core::GoodbyeReason::bad_frame, "frame checksum differs");
     return;
   }
@@ -361,7 +362,7 @@ void Connection::finish_cut() {
   vector_next_ = 0;
   vector_count_ = 1;
   draining_ = cut_done_ = true;
-  if (cut_rest_.empty()) return finish_send();
+  if (cut_rest_.empty() || QUORATE_MUTANT(rest_dropped)) return finish_send();
   send_remaining();
   if (!closing_) sink_.on_send_ready();
 }

@@ -203,6 +203,8 @@ void SimulatedReactor::wait(Instant deadline) {
   for (Operation* operation : submitting_) submit(*operation);
   submitting_.clear();
   if (process_.dead()) {
+    // Time passes by itself, also for a loop that has something to do at once again and again.
+    process_.dead_now_ += kMillisecond_ns;
     if (deadline != kNever) process_.dead_now_ = std::max(process_.dead_now_, deadline);
     return;
   }
@@ -219,6 +221,8 @@ void SimulatedReactor::wait_in_turn(Instant deadline) {
 
 void SimulatedReactor::let_world_go_on(Instant deadline) {
   Scheduler& scheduler = process_.scheduler_;
+  // A call takes time, or a program that polls would never see what it polls for.
+  deadline = std::max(deadline, process_.local_now() + kMicrosecond_ns);
   while (!ready() && !woken_ && !process_.dead() && process_.local_now() < deadline) {
     const Instant due = process_.host().clock.true_time(deadline);
     if (scheduler.next() > due) network_.later(due, Network::What::nothing, 0, 0);
