@@ -219,6 +219,14 @@ void PrimaryActor::kill(Ending ending) {
 }
 
 void PrimaryActor::bury() {
+  // Claims end with their writers: dropped, they become padding, and what is behind them goes on.
+  for (const Held& held : held_) {
+    HistoryEvent dropped;
+    dropped.kind = EventKind::abandoned;
+    dropped.stream = held.stream;
+    dropped.begin = held.begin;
+    teller_.tell(dropped);
+  }
   held_.clear();
   primary_.reset();
   engine_.reset();
