@@ -1,8 +1,10 @@
 #pragma once
 
-// Known bugs of this field, planted on purpose: each must be found by the simulation, or its
-// checkers have a hole. They exist only where QUORATE_MUTANTS is defined, which is one library of
-// the tests; everywhere else QUORATE_MUTANT() is the constant false and leaves no trace.
+// Known bugs of this field, planted on purpose, so that the simulation can be tested as well: it
+// must find each of them, or its checkers or its faults have a hole. `if (QUORATE_MUTANT(name))`
+// stands where the bug would be made. Only the program `mutants` of tests/simulation is compiled
+// with QUORATE_MUTANTS, has all bugs in it and turns on one at a time. Everywhere else the macro is
+// the constant false: the compiler drops the bug, and nothing of this file is in the library.
 
 #ifdef QUORATE_MUTANTS
 
@@ -31,7 +33,20 @@
   plant(history_unmatched, "a replica of another history is resumed")                     \
   plant(never_fenced, "a claim may stay open for ever")                                   \
   plant(commit_waits_for_frame, "a commit is told only together with a frame")            \
-  plant(gives_up_dialing, "a replica dials three times and no more")
+  plant(gives_up_dialing, "replicas dial six times in all and no more")                   \
+  plant(acknowledges_ahead, "a replica acknowledges more than it holds")                  \
+  plant(all_means_any, "a rule for all is met by one")                                    \
+  plant(commits_what_is_sealed, "a primary tells as committed what it only sent")         \
+  plant(applied_told_early, "a replica tells as applied what it only shows its program")  \
+  plant(abandoned_is_data, "a claim that was given up is sent as a record")               \
+  plant(waiter_told_twice, "who waits is told twice")                                     \
+  plant(one_waiter_woken, "a release tells one of those who wait for it")                 \
+  plant(wake_up_lost, "a loop is not woken for what was published")                       \
+  plant(space_not_zeroed, "space is claimed again with old records in it")                \
+  plant(unread_pages_dropped, "an idle replica gives back what its program has not read") \
+  plant(silence_unnoticed, "a peer that says nothing is never given up")                  \
+  plant(control_unchecked, "the checksum of messages is not looked at")                   \
+  plant(sequence_skips, "a cut send leaves a gap in the sequence numbers")
 
 namespace quorate::base {
 
@@ -47,9 +62,11 @@ struct MutantName {
   std::string_view text;
 };
 
-/// One at a time; chosen before the first loop turns.
+/// Chosen before the first loop turns; none at first.
 extern Mutant active_mutant;
+/// How often the active one was passed, for those that begin later.
 extern std::uint64_t mutant_passes;
+/// False: there is none of that name.
 bool select_mutant(std::string_view name) noexcept;
 std::span<const MutantName> mutant_names() noexcept;
 

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/mutant.h"
 #include "quorate/types.h"
 
 namespace quorate::base {
@@ -65,7 +66,8 @@ class TailRing {
   }
   /// The claim becomes padding, which replicas skip.
   void abandon(Position begin, std::uint64_t payload_bytes) noexcept {
-    header(begin).store(payload_bytes | kKindPadding << kKindShift, std::memory_order_release);
+    const std::uint64_t kind = QUORATE_MUTANT(abandoned_is_data) ? kKindData : kKindPadding;
+    header(begin).store(payload_bytes | kind << kKindShift, std::memory_order_release);
   }
 
   [[nodiscard]] Position claimed() const noexcept {

@@ -122,10 +122,8 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
                                                               Instant now,
                                                               PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  const bool same_epoch = ack.epoch == config_.epoch || QUORATE_MUTANT(stale_epoch_counts);
-  const bool same_process =
-      ack.incarnation == replica.incarnation || QUORATE_MUTANT(stale_incarnation_counts);
-  if (!fed(replica) || !same_epoch || !same_process) {
+  if (!fed(replica) || (ack.epoch != config_.epoch && !QUORATE_MUTANT(stale_epoch_counts)) ||
+      (ack.incarnation != replica.incarnation && !QUORATE_MUTANT(stale_incarnation_counts))) {
     return AckVerdict::stale;
   }
   if (ack.received > replica.sent || ack.durable > ack.received || ack.applied > ack.received ||

@@ -61,7 +61,7 @@ Result<std::uint32_t> count_of(const Rule& rule, std::uint32_t members) {
   };
   switch (rule.kind) {
     case Rule::Kind::async: return std::uint32_t{0};
-    case Rule::Kind::all: return members;
+    case Rule::Kind::all: return QUORATE_MUTANT(all_means_any) ? 1u : members;
     case Rule::Kind::any:
       if (rule.count < 1 || rule.count > members) return out_of_range(1, members);
       return rule.count;

@@ -95,7 +95,8 @@ void ReplicaMachine::on_applied(Position applied) noexcept {
 }
 
 Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
-  return {config_.stream, session_epoch_, config_.incarnation, received_, 0, applied_,
+  return {config_.stream, session_epoch_, config_.incarnation,
+          QUORATE_MUTANT(acknowledges_ahead) ? received_ + 8 : received_, 0, applied_,
           credit_limit()};
 }
 

@@ -275,7 +275,8 @@ std::uint64_t PrimaryLink::add_stream(std::uint32_t local_stream, std::uint64_t 
   StreamNote& note = notes_[local_stream];
   const auto range = stream.machine().sendable(replica_);
   if (range.empty()) return 0;
-  const Position committed = stream.machine().committed();
+  const Position committed =
+      QUORATE_MUTANT(commits_what_is_sealed) ? range.end : stream.machine().committed();
   const std::uint8_t flags = stream.applied_awaited() ? wire::kAppliedAwaited : 0;
   Segment segment{local_stream, 0, range.begin};
   Position end = range.begin;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutant.h"
 #include "base/ring_memory.h"
 #include "base/tail_ring.h"
 #include "base/watermark_waiters.h"
@@ -72,6 +73,7 @@ class PrimaryStream final : public ReadyItem {
   }
   void publish(Position begin, std::uint64_t payload_bytes) noexcept {
     ring_.publish(begin, payload_bytes);
+    if (QUORATE_MUTANT_AFTER(wake_up_lost, 1000)) return;
     if (!queued.load(std::memory_order_seq_cst)) shard_.notify(*this);
   }
   void abandon(Position begin, std::uint64_t payload_bytes) noexcept {

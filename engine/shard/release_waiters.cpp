@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "shard/primary_stream.h"
 
 namespace quorate::shard {
@@ -77,6 +78,7 @@ void ReleaseWaiters::collect(PrimaryStream& stream, std::uint32_t local_stream) 
       waiters.pop_back();
       due_.push_back({std::move(waiter.callback), stream.outcome(waiter.target, RuleId{
                                                       static_cast<std::uint8_t>(r)})});
+      if (QUORATE_MUTANT(one_waiter_woken)) break;
     }
   }
 }
@@ -88,6 +90,7 @@ void ReleaseWaiters::run() {
     // It waits no more, so that its callback may register again.
     waiting_.fetch_sub(1);
     due.callback(due.outcome);
+    if (QUORATE_MUTANT(waiter_told_twice)) due.callback(due.outcome);
   }
   running_.clear();
 }

@@ -1,5 +1,6 @@
 #include "shard/replica_stream.h"
 
+#include "base/mutant.h"
 #include "shard/replica_link.h"
 #include "wire/records.h"
 
@@ -35,7 +36,8 @@ std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
   Position told = cursor_;
   const auto tell = [&] {
     told = cursor_;
-    applied_.store(cursor_, std::memory_order_seq_cst);
+    applied_.store(QUORATE_MUTANT(applied_told_early) ? exposed : cursor_,
+                   std::memory_order_seq_cst);
     shard_.notify(*this);
   };
   while (cursor_ < exposed && count < records_max && !stop.load(std::memory_order_relaxed)) {
@@ -83,7 +85,7 @@ std::byte* ReplicaStream::place(Position begin, Instant now) noexcept {
 
 void ReplicaStream::give_back_if_idle(Instant now) {
   if (!resident_ || receiving || now - used_at < kIdle_ns) return;
-  if (machine_.applied() != machine_.received()) return;
+  if (machine_.applied() != machine_.received() && !QUORATE_MUTANT(unread_pages_dropped)) return;
   arena_.give_back(slice_);
   resident_ = false;
 }

@@ -150,7 +150,7 @@ bool Connection::parse_control(const wire::Envelope& envelope) {
   if (staging_end_ - staging_begin_ < size) return false;
   const std::span<const std::byte> body(staging_.get() + staging_begin_ + wire::kEnvelopeBytes,
                                         envelope.body_bytes);
-  if (wire::crc32c(body) != envelope.body_crc) {
+  if (wire::crc32c(body) != envelope.body_crc && !QUORATE_MUTANT(control_unchecked)) {
     return fail(core::GoodbyeReason::bad_frame, "body checksum differs");
   }
   ++receive_sequence_;
@@ -351,7 +351,7 @@ void Connection::finish_cut() {
     keep_until = control + frame_ends_[frames_consumed_++];
   }
   // The sequence numbers of the frames that were not sent are used again.
-  send_sequence_ -= frames_in_send_ - frames_consumed_;
+  if (!QUORATE_MUTANT(sequence_skips)) send_sequence_ -= frames_in_send_ - frames_consumed_;
   cut_rest_.clear();
   cut_rest_.reserve(keep_until - sent_bytes_);
   for (std::uint32_t v = vector_next_; cut_rest_.size() < keep_until - sent_bytes_; ++v) {
