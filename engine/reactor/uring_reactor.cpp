@@ -268,7 +268,9 @@ void UringReactor::arm_wake() {
 void UringReactor::wait(Instant deadline) {
   bind();
   if (!wake_armed_) arm_wake();
-  enter(ready() ? 0 : time_left(deadline));
+  // Since the last wait() a full queue may have been collected with requests to make again. Nothing
+  // would end a sleep for them: the kernel does not have them.
+  enter(ready() || !waiting_.empty() ? 0 : time_left(deadline));
   collect();
   if (event_fd_ >= 0) settle_event_fd();
   if (waiting_.empty()) return;

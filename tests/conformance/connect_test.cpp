@@ -13,6 +13,7 @@ namespace quorate::reactor {
 namespace {
 
 CONFORMANCE_SUITE(Connect);
+KERNEL_CONFORMANCE_SUITE(SocketSetup);
 
 int port_of(const Address& address) {
   const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
@@ -135,7 +136,7 @@ std::string granted_congestion_control(const std::string& wanted) {
   return granted ? wanted : "reno";
 }
 
-TEST_P(Connect, OptionsAreSetOnBothEnds) {
+TEST_P(SocketSetup, OptionsAreSetOnBothEnds) {
   constexpr int kBuffer = 96 << 10;
   Loop tuned = make_loop({"cubic", kBuffer});
   const Pair pair = connect_pair(tuned);
@@ -152,7 +153,7 @@ TEST_P(Connect, OptionsAreSetOnBothEnds) {
   tuned->close(pair.server);
 }
 
-TEST_P(Connect, AnUnknownCongestionControlFallsBackToReno) {
+TEST_P(SocketSetup, AnUnknownCongestionControlFallsBackToReno) {
   Loop tuned = make_loop({"no-such-thing", 0});
   const Pair pair = connect_pair(tuned);
   EXPECT_EQ(congestion_control_of(pair.client), "reno");

@@ -10,7 +10,7 @@
 namespace quorate::reactor {
 namespace {
 
-CONFORMANCE_SUITE(EventFd);
+KERNEL_CONFORMANCE_SUITE(EventFd);
 
 /// `timeout` only bounds a test that fails.
 bool readable(int fd, int timeout_ms) {

@@ -1,14 +1,43 @@
 #include "loop.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
+#include "base/check.h"
+#include "tests/simulation/system/network.h"
+#include "tests/simulation/system/simulated_reactor.h"
+
 namespace quorate::reactor {
+
+class SimulatedHost {
+ public:
+  SimulatedHost() : network_(scheduler_, kSeed) {
+    network_.add_host(kDrift_ppm);
+    process_ = network_.start_process(0);
+    // Over loopback a small send comes in one piece.
+    network_.law(0, 0).cuts_of_1000 = 0;
+    // Its disk is empty, and tests make their directories where a real one has a place for them.
+    const auto reactor = process_->make_reactor();
+    CHECK(reactor->files().make_directory(std::filesystem::temp_directory_path()));
+  }
+  std::unique_ptr<Reactor> make_reactor() { return process_->make_reactor(); }
+
+ private:
+  static constexpr std::uint64_t kSeed = 1;
+  static constexpr std::int64_t kDrift_ppm = 50;
+
+  simulation::Scheduler scheduler_{kSeed};
+  simulation::Network network_;
+  std::unique_ptr<simulation::Process> process_;
+};
 
 namespace {
 
 /// Long enough for any loaded machine: only a completion that never comes takes this long.
 constexpr Instant kStuck_ns = 60 * kSecond_ns;
+/// More than two ways through the simulated network, and a send that was late.
+constexpr Instant kSimulatedTravel_ns = 2 * kMillisecond_ns;
 
 thread_local bool is_reaping = false;
 
@@ -73,18 +102,35 @@ void Loop::settle() {
     reactor_->wait(0);
     reap();
   }
+  rest(travel_ns_);
 }
 
+void Loop::rest(Instant time_ns) {
+  const Instant until = reactor_->now() + time_ns;
+  while (reactor_->now() < until) {
+    reactor_->wait(until);
+    reap();
+  }
+}
+
+Conformance::Conformance() = default;
+Conformance::~Conformance() = default;
+
 void Conformance::SetUp() {
-  std::string why;
-  auto reactor = make_reactor(GetParam(), why);
+  if (GetParam() == Subject::simulated) host_ = std::make_unique<SimulatedHost>();
+  auto reactor = make_subject();
   if (!reactor) GTEST_SKIP() << reactor.error().text;
-  loop_ = std::make_unique<Loop>(std::move(reactor).value());
+  loop_ = std::make_unique<Loop>(std::move(reactor).value(), host_ ? kSimulatedTravel_ns : 0);
+}
+
+Result<std::unique_ptr<Reactor>> Conformance::make_subject() {
+  if (host_) return host_->make_reactor();
+  std::string why;
+  return make_reactor(GetParam() == Subject::epoll ? Backend::epoll : Backend::io_uring, why);
 }
 
 Loop Conformance::make_loop(SocketOptions options) {
-  std::string why;
-  Loop loop(make_reactor(GetParam(), why).value());
+  Loop loop(make_subject().value(), host_ ? kSimulatedTravel_ns : 0);
   loop->set_socket_options(std::move(options));
   return loop;
 }
@@ -146,8 +192,9 @@ void send_all(Loop& loop, Socket socket, std::string bytes) {
   EXPECT_EQ(probe.result(), static_cast<std::int32_t>(bytes.size()));
 }
 
-std::string backend_name(const testing::TestParamInfo<Backend>& info) {
-  return info.param == Backend::io_uring ? "io_uring" : "epoll";
+std::string backend_name(const testing::TestParamInfo<Subject>& info) {
+  if (info.param == Subject::simulated) return "simulated";
+  return info.param == Subject::io_uring ? "io_uring" : "epoll";
 }
 
 }  // namespace quorate::reactor

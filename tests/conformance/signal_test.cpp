@@ -11,7 +11,7 @@
 namespace quorate::reactor {
 namespace {
 
-CONFORMANCE_SUITE(Signals);
+KERNEL_CONFORMANCE_SUITE(Signals);
 
 std::atomic<int> signals_seen{0};
 

@@ -10,6 +10,7 @@ namespace quorate::reactor {
 namespace {
 
 CONFORMANCE_SUITE(Wait);
+KERNEL_CONFORMANCE_SUITE(WakeFromThreads);
 
 /// A wait() that blocked would hang the test.
 TEST_P(Wait, ADeadlineInThePastDoesNotBlock) {
@@ -55,7 +56,7 @@ TEST_P(Wait, AWakeBeforeIsKept) {
   loop()->wait(kNever);
 }
 
-TEST_P(Wait, AWakeAlsoEndsAnotherThreadsWait) {
+TEST_P(WakeFromThreads, AWakeAlsoEndsAnotherThreadsWait) {
   std::atomic<bool> woken{false};
   std::thread owner([&] {
     while (!woken.load()) loop()->wait(kNever);
@@ -79,7 +80,7 @@ bool sleep_until_seen(Reactor& reactor, const std::atomic<std::uint64_t>& posted
 }
 
 /// Lock step: after each post the poster needs the loop to have seen it.
-TEST_P(Wait, NoWakeIsLostInLockStep) {
+TEST_P(WakeFromThreads, NoWakeIsLostInLockStep) {
   constexpr std::uint64_t kRounds = 20'000;
   std::atomic<std::uint64_t> posted{0};
   std::atomic<std::uint64_t> seen{0};
@@ -98,7 +99,7 @@ TEST_P(Wait, NoWakeIsLostInLockStep) {
 
 /// Free running: wake-ups fall into every phase of the loop's turn. What was posted last must be
 /// seen without another wake-up.
-TEST_P(Wait, NoWakeIsLostInACrowd) {
+TEST_P(WakeFromThreads, NoWakeIsLostInACrowd) {
   constexpr std::uint64_t kBursts = 1000;
   constexpr std::uint64_t kPosts = 2000;
   std::atomic<std::uint64_t> posted{0};

@@ -1,8 +1,6 @@
 #include "tests/simulation/system/network.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -11,15 +9,11 @@
 
 namespace quorate::simulation {
 
-using reactor::Operation;
-
 namespace {
 
 /// When TCP tries again what was lost.
 constexpr Instant kRetryMin_ns = 200 * kMillisecond_ns;
 constexpr Instant kRetryMax_ns = kSecond_ns;
-/// Bytes of no use in front of a pipe before they are moved away.
-constexpr std::size_t kCompactBytes = 64u << 10;
 
 }  // namespace
 
@@ -40,13 +34,15 @@ Host& Network::add_host(std::int64_t drift_ppm) {
 std::unique_ptr<Process> Network::start_process(HostId host) {
   const ProcessId id = ++processes_;
   hosts_[host]->latest_process = id;
+  hosts_[host]->running = true;
   // What peers sent to the machine before its power was cut is repeated now, and answered.
   for (const ConnectionId live : live_) {
     Connection& connection = connections_[live];
     for (std::uint32_t end = 0; end < 2; ++end) {
       if (connection.ends[end].vanished && connection.ends[end].host == host) {
         const Pipe& pipe = connection.pipes[end == 0 ? 1 : 0];
-        if (pipe.taken > pipe.read || pipe.fin_sent) send_reset(live, 1 - end);
+        const bool unheard = pipe.taken > pipe.arrived || (pipe.fin_sent && !pipe.fin_arrived);
+        if (unheard) send_reset(live, 1 - end);
       }
     }
   }
@@ -71,14 +67,30 @@ void Network::cut(HostId from, HostId to, bool on) {
   for (const ConnectionId live : live_) {
     for (std::uint32_t way = 0; way < 2; ++way) {
       const Connection& connection = connections_[live];
-      if (connection.ends[way].host != from || connection.ends[1 - way].host != to) continue;
-      later(scheduler_.now() + draw_.between(kRetryMin_ns, kRetryMax_ns), What::arrive, live, way);
+      if (connection.ends[way].host == from && connection.ends[1 - way].host == to) {
+        repeat(live, way);
+      }
     }
   }
-  for (std::uint32_t dial = 0; dial < dials_.size(); ++dial) {
-    if (dials_[dial].operation == nullptr) continue;
-    later(scheduler_.now() + draw_.between(kRetryMin_ns, kRetryMax_ns), What::syn, dial, 0);
+  for (std::uint32_t index = 0; index < dials_.size(); ++index) {
+    const Dial& dial = dials_[index];
+    const bool concerned =
+        (dial.from == from && dial.to == to) || (dial.from == to && dial.to == from);
+    if (dial.operation == nullptr || !concerned) continue;
+    later(retry_time(), What::syn, index, dial.number);
   }
+}
+
+Instant Network::retry_time() {
+  return scheduler_.now() + draw_.between(kRetryMin_ns, kRetryMax_ns);
+}
+
+/// What a cut held up comes with the next repetition, unless nobody is left to repeat it.
+void Network::repeat(ConnectionId id, std::uint32_t way) {
+  Pipe& pipe = connections_[id].pipes[way];
+  if (pipe.held_until != kNever || connections_[id].ends[way].vanished) return;
+  pipe.held_until = retry_time();
+  later(pipe.held_until, What::arrive, id, way);
 }
 
 std::uint32_t Network::reset(HostId a, HostId b) {
@@ -128,7 +140,7 @@ void Network::fire(std::uint64_t what) {
         break_end(index, low);
       }
       break;
-    case What::syn: on_syn(index); break;
+    case What::syn: on_syn(index, low); break;
     case What::nothing: break;
   }
 }
@@ -136,299 +148,6 @@ void Network::fire(std::uint64_t what) {
 Instant Network::latency(HostId from, HostId to) {
   const LinkLaw& law = law_of(from, to);
   return draw_.between(law.latency_min_ns, std::max(law.latency_min_ns, law.latency_max_ns));
-}
-
-// Sending.
-
-void Network::submit_send(std::uint32_t id, std::uint32_t end, Operation& operation) {
-  End& from = connections_[id].ends[end];
-  CHECK(from.sending == nullptr);
-  from.sending = &operation;
-  from.send_done = 0;
-  const HostLaw& law = hosts_[from.host]->law;
-  if (!draw_.chance(law.late_sends)) return take(id, end);
-  from.take_due = true;
-  later(scheduler_.now() + draw_.between(0, law.late_max_ns), What::take, id, end);
-}
-
-void Network::finish_send(End& end, std::int32_t result) {
-  Operation& operation = *std::exchange(end.sending, nullptr);
-  end.reactor->complete(operation, result);
-}
-
-/// Reads out of the buffers what there is room for.
-void Network::take(std::uint32_t id, std::uint32_t end) {
-  Connection& connection = connections_[id];
-  End& from = connection.ends[end];
-  if (from.sending == nullptr || from.take_due) return;
-  if (from.was_reset) return finish_send(from, -ECONNRESET);
-  if (from.write_shut) return finish_send(from, -EPIPE);
-  Pipe& pipe = connection.pipes[end];
-  std::size_t room = connection.capacity - (pipe.taken - pipe.read);
-  const msghdr& message = from.sending->message;
-  std::uint64_t skip = from.send_done;
-  std::size_t added = 0;
-  bool whole = true;
-  for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
-    const iovec& buffer = message.msg_iov[i];
-    if (skip >= buffer.iov_len) {
-      skip -= buffer.iov_len;
-      continue;
-    }
-    const std::size_t part = std::min<std::size_t>(buffer.iov_len - skip, room);
-    const auto* bytes = static_cast<const std::byte*>(buffer.iov_base) + skip;
-    if (part > 0) {
-      pipe.bytes.insert(pipe.bytes.end(), bytes, bytes + part);
-      if (observer_ != nullptr) {
-        observer_->on_sent(id, static_cast<Way>(end), {bytes, part});
-      }
-    }
-    added += part;
-    room -= part;
-    whole = part == buffer.iov_len - skip;
-    skip = 0;
-    if (!whole) break;
-  }
-  from.send_done += added;
-  counts_.bytes_sent += added;
-  if (added > 0) add_pieces(connection, id, end, added);
-  if (whole) finish_send(from, static_cast<std::int32_t>(from.send_done));
-}
-
-void Network::add_pieces(Connection& connection, ConnectionId id, std::uint32_t way,
-                         std::size_t bytes) {
-  Pipe& pipe = connection.pipes[way];
-  const HostId from = connection.ends[way].host;
-  const HostId to = connection.ends[1 - way].host;
-  const LinkLaw& law = law_of(from, to);
-  std::size_t first = bytes;
-  if (bytes > 1 && draw_.chance(law.cuts_of_1000)) {
-    first = static_cast<std::size_t>(draw_.between(1, static_cast<std::int64_t>(bytes) - 1));
-  }
-  for (std::size_t part = first; part > 0; part = bytes - first, first = bytes) {
-    Instant arrival = scheduler_.now() + latency(from, to);
-    if (law.bytes_per_s != 0) {
-      ++counts_.pieces_limited;
-      arrival = std::max(arrival, pipe.last_arrival) +
-                static_cast<Instant>(part * kSecond_ns / law.bytes_per_s);
-    }
-    if (law.flips_of_million != 0 &&
-        draw_.between(0, 999'999) < static_cast<std::int64_t>(law.flips_of_million)) {
-      const auto at = static_cast<std::uint64_t>(
-          draw_.between(0, static_cast<std::int64_t>(part) - 1));
-      const std::uint64_t damaged = pipe.taken + at;
-      pipe.bytes[pipe.consumed + (damaged - pipe.read)] ^=
-          static_cast<std::byte>(1u << draw_.between(0, 7));
-      pipe.damaged_at = std::min(pipe.damaged_at, damaged);
-      ++counts_.bits_flipped;
-    }
-    pipe.taken += part;
-    pipe.last_arrival = std::max(arrival, pipe.last_arrival);
-    pipe.pieces.push_back({pipe.taken, pipe.last_arrival});
-    later(pipe.last_arrival, What::arrive, id, way);
-  }
-}
-
-// Receiving.
-
-void Network::submit_receive(std::uint32_t id, std::uint32_t end, Operation& operation) {
-  End& to = connections_[id].ends[end];
-  CHECK(to.receiving == nullptr);
-  to.receiving = &operation;
-  deliver(id, 1 - end);
-}
-
-void Network::arrive(ConnectionId id, std::uint32_t way) {
-  Connection& connection = connections_[id];
-  if (connection.ended) return;
-  const End& to = connection.ends[1 - way];
-  Pipe& pipe = connection.pipes[way];
-  if (is_cut(connection.ends[way].host, to.host)) {
-    ++counts_.pieces_held_by_cuts;
-    return;
-  }
-  if (to.vanished && hosts_[to.host]->boots == to.boot) return;
-  const std::uint64_t before = pipe.arrived;
-  while (pipe.first_piece < pipe.pieces.size() &&
-         pipe.pieces[pipe.first_piece].arrival <= scheduler_.now()) {
-    pipe.arrived = pipe.pieces[pipe.first_piece++].end;
-  }
-  if (pipe.first_piece == pipe.pieces.size()) {
-    pipe.pieces.clear();
-    pipe.first_piece = 0;
-  }
-  if (pipe.fin_sent && pipe.arrived == pipe.taken && pipe.fin_arrival <= scheduler_.now()) {
-    pipe.fin_arrived = true;
-  }
-  // Nobody is there to read it.
-  if (to.process == nullptr && pipe.arrived > before) send_reset(id, way);
-  deliver(id, way);
-  end_if_over(id);
-}
-
-/// Completes the receive of the end that this way leads to, if there is something to say.
-void Network::deliver(ConnectionId id, std::uint32_t way) {
-  Connection& connection = connections_[id];
-  End& to = connection.ends[1 - way];
-  if (to.receiving == nullptr) return;
-  Pipe& pipe = connection.pipes[way];
-  const std::uint64_t available = pipe.arrived - pipe.read;
-  std::int32_t result = 0;
-  if (available == 0 || to.read_shut) {
-    if (to.was_reset) {
-      result = -ECONNRESET;
-    } else if (!pipe.fin_arrived && !to.read_shut) {
-      return;
-    }
-  } else {
-    const msghdr& message = to.receiving->message;
-    std::size_t done = 0;
-    for (std::size_t i = 0; i < message.msg_iovlen && done < available; ++i) {
-      const std::size_t part =
-          std::min<std::size_t>(message.msg_iov[i].iov_len, available - done);
-      std::memcpy(message.msg_iov[i].iov_base, pipe.bytes.data() + pipe.consumed + done, part);
-      done += part;
-    }
-    const std::uint64_t sound = std::max(pipe.damaged_at, pipe.read) - pipe.read;
-    if (observer_ != nullptr) {
-      observer_->on_delivered(id, static_cast<Way>(way), done,
-                              static_cast<std::size_t>(std::min<std::uint64_t>(sound, done)));
-    }
-    pipe.read += done;
-    pipe.consumed += done;
-    if (pipe.consumed == pipe.bytes.size()) {
-      pipe.bytes.clear();
-      pipe.consumed = 0;
-    } else if (pipe.consumed > kCompactBytes) {
-      pipe.bytes.erase(pipe.bytes.begin(),
-                       pipe.bytes.begin() + static_cast<std::ptrdiff_t>(pipe.consumed));
-      pipe.consumed = 0;
-    }
-    result = static_cast<std::int32_t>(done);
-  }
-  Operation& operation = *std::exchange(to.receiving, nullptr);
-  to.reactor->complete(operation, result);
-  if (result > 0) take(id, way);
-}
-
-// Ends.
-
-void Network::send_fin(ConnectionId id, std::uint32_t end) {
-  Connection& connection = connections_[id];
-  Pipe& pipe = connection.pipes[end];
-  if (std::exchange(pipe.fin_sent, true)) return;
-  const Instant arrival =
-      scheduler_.now() + latency(connection.ends[end].host, connection.ends[1 - end].host);
-  pipe.fin_arrival = std::max(arrival, pipe.last_arrival);
-  later(pipe.fin_arrival, What::arrive, id, end);
-}
-
-void Network::send_reset(ConnectionId id, std::uint32_t to_end) {
-  const Connection& connection = connections_[id];
-  later(scheduler_.now() + latency(connection.ends[1 - to_end].host, connection.ends[to_end].host),
-        What::reset, id, to_end);
-}
-
-void Network::break_end(ConnectionId id, std::uint32_t end) {
-  Connection& connection = connections_[id];
-  End& broken = connection.ends[end];
-  if (connection.ended || broken.was_reset) return;
-  broken.was_reset = true;
-  if (broken.sending != nullptr) {
-    broken.take_due = false;
-    finish_send(broken, -ECONNRESET);
-  }
-  deliver(id, 1 - end);
-  end_if_over(id);
-}
-
-void Network::shut(std::uint32_t id, std::uint32_t end, bool both) {
-  End& closing = connections_[id].ends[end];
-  if (both) closing.read_shut = true;
-  if (!std::exchange(closing.write_shut, true)) {
-    if (closing.sending != nullptr) {
-      closing.take_due = false;
-      const auto done = static_cast<std::int32_t>(closing.send_done);
-      finish_send(closing, done > 0 ? done : -EPIPE);
-    }
-    send_fin(id, end);
-  }
-  deliver(id, 1 - end);
-}
-
-void Network::close_end(std::uint32_t id, std::uint32_t end) {
-  Connection& connection = connections_[id];
-  End& closing = connection.ends[end];
-  CHECK(closing.receiving == nullptr && closing.sending == nullptr);
-  const Pipe& in = connection.pipes[1 - end];
-  if (in.arrived > in.read && !closing.was_reset) {
-    send_reset(id, 1 - end);
-  } else {
-    send_fin(id, end);
-  }
-  closing.process = nullptr;
-  closing.reactor = nullptr;
-  closing.write_shut = closing.read_shut = true;
-  end_if_over(id);
-}
-
-/// The process is gone, and with it what its operations would have become.
-void Network::drop_end(std::uint32_t id, std::uint32_t end, Ending ending) {
-  Connection& connection = connections_[id];
-  End& dropped = connection.ends[end];
-  dropped.take_due = false;
-  if (dropped.sending != nullptr) finish_send(dropped, -ECONNRESET);
-  if (dropped.receiving != nullptr) {
-    Operation& operation = *std::exchange(dropped.receiving, nullptr);
-    dropped.reactor->complete(operation, -ECONNRESET);
-  }
-  if (ending == Ending::process) return close_end(id, end);
-  ++counts_.half_open;
-  dropped.vanished = true;
-  dropped.boot = hosts_[dropped.host]->boots + 1;
-  dropped.process = nullptr;
-  dropped.reactor = nullptr;
-  end_if_over(id);
-}
-
-/// Over when neither end has a program any more; or one has none and the other was reset.
-void Network::end_if_over(ConnectionId id) {
-  Connection& connection = connections_[id];
-  if (connection.ended) return;
-  const End& a = connection.ends[0];
-  const End& b = connection.ends[1];
-  if (a.process != nullptr || b.process != nullptr) return;
-  connection.ended = true;
-  for (Pipe& pipe : connection.pipes) pipe = Pipe{};
-  live_.erase(std::find(live_.begin(), live_.end(), id));
-  if (observer_ != nullptr) observer_->on_ended(id);
-}
-
-void Network::cancel(Operation& operation, Process& process) {
-  const Process::Slot slot =
-      operation.kind == Operation::Kind::connect
-          ? Process::Slot{}
-          : process.slots_[static_cast<std::size_t>(operation.socket.id)];
-  if (operation.kind == Operation::Kind::connect) {
-    for (Dial& dial : dials_) {
-      if (dial.operation != &operation) continue;
-      dial.operation = nullptr;
-      dial.reactor->complete(operation, -ECANCELED);
-    }
-  } else if (operation.kind == Operation::Kind::accept) {
-    Listener& listener = listeners_[slot.index];
-    listener.accepting = nullptr;
-    listener.reactor->complete(operation, -ECANCELED);
-  } else {
-    End& end = connections_[slot.index].ends[slot.end];
-    if (operation.kind == Operation::Kind::receive) {
-      end.receiving = nullptr;
-      return end.reactor->complete(operation, -ECANCELED);
-    }
-    end.take_due = false;
-    const auto done = static_cast<std::int32_t>(end.send_done);
-    finish_send(end, done > 0 ? done : -ECANCELED);
-  }
 }
 
 }  // namespace quorate::simulation

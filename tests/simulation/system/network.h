@@ -40,7 +40,7 @@ class WireObserver {
   virtual void on_sent(ConnectionId connection, Way way, std::span<const std::byte> bytes) = 0;
   /// A receive of the other end completed with so many more bytes, of which the first `intact`
   /// are as they were sent; if there are more, the next one is the first that is not. Called
-  /// before the receiver's program sees them.
+  /// before the receiver's program sees them. Nothing behind a damaged byte counts as intact.
   virtual void on_delivered(ConnectionId connection, Way way, std::size_t bytes,
                             std::size_t intact) = 0;
   /// No byte of it will be sent or delivered any more.
@@ -110,6 +110,7 @@ class Network final : private Scheduler::Target {
     std::size_t first_piece = 0;
     std::uint64_t damaged_at = ~std::uint64_t{0};
     Instant last_arrival = 0;
+    Instant held_until = 0;  ///< kNever: something waits for a cut to heal
     bool fin_sent = false;
     bool fin_arrived = false;
     Instant fin_arrival = 0;
@@ -120,8 +121,9 @@ class Network final : private Scheduler::Target {
     reactor::Operation* receiving = nullptr;
     reactor::Operation* sending = nullptr;
     std::uint64_t send_done = 0;
+    std::uint64_t send_bytes = 0;
     HostId host = 0;
-    std::uint32_t boot = 0;
+    std::uint16_t port = 0;
     bool vanished = false;  ///< its machine lost power: it neither hears nor answers
     bool was_reset = false;
     bool read_shut = false;
@@ -132,6 +134,7 @@ class Network final : private Scheduler::Target {
     Pipe pipes[2];  ///< by way
     End ends[2];    ///< the dialer's, the listener's
     std::uint64_t capacity = 0;
+    bool six = false;  ///< of the internet protocol
     bool ended = false;
   };
   struct Listener {
@@ -140,6 +143,8 @@ class Network final : private Scheduler::Target {
     HostId host = 0;
     std::uint16_t port = 0;
     std::uint64_t capacity = 0;
+    std::size_t backlog_max = 0;
+    reactor::Address address;  ///< as it was asked for, with the port that it got
     reactor::Operation* accepting = nullptr;
     std::vector<ConnectionId> backlog;
   };
@@ -149,13 +154,16 @@ class Network final : private Scheduler::Target {
     HostId from = 0;
     HostId to = 0;
     std::uint16_t port = 0;
-    bool answered = false;
+    bool six = false;
+    std::uint32_t number = 0;  ///< places are used again, and answers to an old dial come late
   };
   enum class What : std::uint64_t { turn, arrive, take, reset, syn, nothing };
 
   void fire(std::uint64_t what) override;
   void later(Instant time, What what, std::uint32_t index, std::uint32_t low);
   [[nodiscard]] Instant latency(HostId from, HostId to);
+  [[nodiscard]] Instant retry_time();
+  void repeat(ConnectionId id, std::uint32_t way);
 
   // Operations, as they are submitted.
   void submit_receive(std::uint32_t connection, std::uint32_t end, reactor::Operation& operation);
@@ -165,20 +173,26 @@ class Network final : private Scheduler::Target {
   void cancel(reactor::Operation& operation, Process& process);
 
   void take(std::uint32_t connection, std::uint32_t end);
+  [[nodiscard]] std::size_t read_buffers(ConnectionId id, std::uint32_t end);
   void add_pieces(Connection& connection, ConnectionId id, std::uint32_t way, std::size_t bytes);
+  void flip_perhaps(Pipe& pipe, std::size_t bytes, const LinkLaw& law);
   void send_fin(ConnectionId id, std::uint32_t end);
   void send_reset(ConnectionId id, std::uint32_t to_end);
   void arrive(ConnectionId id, std::uint32_t way);
+  void advance(Pipe& pipe);
   void deliver(ConnectionId id, std::uint32_t way);
+  [[nodiscard]] std::size_t fill_buffers(ConnectionId id, std::uint32_t way);
   void break_end(ConnectionId id, std::uint32_t end);
   void finish_send(End& end, std::int32_t result);
   void shut(std::uint32_t connection, std::uint32_t end, bool both);
   void close_end(std::uint32_t connection, std::uint32_t end);
   void drop_end(std::uint32_t connection, std::uint32_t end, Ending ending);
   void end_if_over(ConnectionId id);
-  void on_syn(std::uint32_t dial);
+  void on_syn(std::uint32_t index, std::uint32_t number);
+  [[nodiscard]] ConnectionId join(const Dial& dial, const Listener& listener);
   void accept_from(Listener& listener);
   void close_listener(std::uint32_t listener);
+  void drop_listener(std::uint32_t listener, Ending ending);
   void forget_dials(Process& process);
   [[nodiscard]] Listener* listener_at(HostId host, std::uint16_t port);
   [[nodiscard]] LinkLaw& law_of(HostId from, HostId to) { return laws_[from][to].law; }
@@ -201,6 +215,7 @@ class Network final : private Scheduler::Target {
   std::vector<Dial> dials_;
   std::vector<SimulatedReactor*> reactors_;  ///< null: destroyed
   ProcessId processes_ = 0;
+  std::uint32_t last_dial_ = 0;
   std::uint16_t next_port_ = 30000;
 };
 

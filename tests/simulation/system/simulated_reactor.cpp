@@ -17,8 +17,29 @@ using reactor::Socket;
 using Kind = Operation::Kind;
 
 namespace {
+
 constexpr std::uint32_t kDefaultBuffer = 64u << 10;
+
+reactor::Address with_port(reactor::Address address, std::uint16_t port) noexcept {
+  if (address.storage.ss_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = htons(port);
+  }
+  return address;
 }
+
+/// The only address of that family: a host's own.
+reactor::Address six_at(std::uint16_t port) noexcept {
+  reactor::Address address;
+  auto* in = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  in->sin6_family = AF_INET6;
+  in->sin6_addr = IN6ADDR_LOOPBACK_INIT;
+  address.length = sizeof(sockaddr_in6);
+  return with_port(address, port);
+}
+
+}  // namespace
 
 SimulatedReactor::SimulatedReactor(Network& network, Process& process, std::uint32_t number)
     : network_(network),
@@ -44,26 +65,39 @@ Process::Slot SimulatedReactor::slot_of(Socket socket) const noexcept {
   return process_.slots_[static_cast<std::size_t>(socket.id)];
 }
 
-Result<Socket> SimulatedReactor::listen(const reactor::Address& address, int) {
-  std::uint16_t port = port_of(address);
+Result<Socket> SimulatedReactor::listen(const reactor::Address& address, int backlog) {
+  const auto refuse = [&](const char* why, int number) {
+    return Error(Errc::io, "listen on " + reactor::to_string(address) + ": " + why, number);
+  };
+  if (process_.dead()) return refuse("the process is dead", ESRCH);
   const HostId host = process_.host().id;
-  if (port == 0) port = ++network_.next_port_;
-  if (network_.listener_at(host, port) != nullptr) {
-    return Error(Errc::io, "listen " + reactor::to_string(address) + ": address in use",
-                 EADDRINUSE);
+  std::uint16_t port = port_of(address);
+  while (port == 0 || (port_of(address) == 0 && network_.listener_at(host, port) != nullptr)) {
+    port = ++network_.next_port_;
   }
-  const std::uint32_t bytes = options_.buffer_bytes != 0 ? options_.buffer_bytes : kDefaultBuffer;
-  network_.listeners_.push_back({&process_, this, host, port, bytes, nullptr, {}});
+  if (network_.listener_at(host, port) != nullptr) return refuse("address in use", EADDRINUSE);
+  Network::Listener listener;
+  listener.process = &process_;
+  listener.reactor = this;
+  listener.host = host;
+  listener.port = port;
+  listener.capacity = options_.buffer_bytes != 0 ? options_.buffer_bytes : kDefaultBuffer;
+  listener.backlog_max = static_cast<std::size_t>(std::max(backlog, 0));
+  listener.address = with_port(address, port);
+  network_.listeners_.push_back(std::move(listener));
   const auto index = static_cast<std::uint32_t>(network_.listeners_.size() - 1);
   return Socket{process_.add_slot({Process::Slot::Kind::listener, index, 0})};
 }
 
 Result<reactor::Address> SimulatedReactor::local_address(Socket socket) const {
   const Process::Slot slot = slot_of(socket);
-  if (slot.kind != Process::Slot::Kind::listener) {
-    return Error(Errc::io, "local address: not a listener", EBADF);
+  if (slot.kind == Process::Slot::Kind::listener) return network_.listeners_[slot.index].address;
+  if (slot.kind == Process::Slot::Kind::none) {
+    return Error(Errc::io, "local address: not a socket", EBADF);
   }
-  return address_at(process_.host().id, network_.listeners_[slot.index].port);
+  const Network::Connection& connection = network_.connections_[slot.index];
+  const Network::End& end = connection.ends[slot.end];
+  return connection.six ? six_at(end.port) : address_at(end.host, end.port);
 }
 
 void SimulatedReactor::begin(Operation& operation, Kind kind, Socket socket,
@@ -237,78 +271,6 @@ void SimulatedReactor::die() {
   process_.host().disk.abandon(*this);
   ++generation_;
   due_ = kNever;
-}
-
-// Process.
-
-Process::Process(Network& network, Scheduler& scheduler, Host& host, ProcessId id)
-    : network_(network), scheduler_(scheduler), host_(host), id_(id) {}
-
-Process::~Process() {
-  if (!dead_) kill(Ending::process);
-  CHECK(reactors_.empty());
-}
-
-Instant Process::local_now() const noexcept {
-  return dead_ ? dead_now_ : host_.clock.local(scheduler_.now());
-}
-
-std::unique_ptr<SimulatedReactor> Process::make_reactor() {
-  const auto number = static_cast<std::uint32_t>(network_.reactors_.size());
-  auto reactor = std::make_unique<SimulatedReactor>(network_, *this, number);
-  network_.reactors_.push_back(reactor.get());
-  reactors_.push_back(reactor.get());
-  return reactor;
-}
-
-void Process::drive(SimulatedReactor& reactor, Turn turn) { reactor.turn_ = std::move(turn); }
-
-std::int32_t Process::add_slot(Slot slot) {
-  ++open_sockets_;
-  for (std::size_t id = 0; id < slots_.size(); ++id) {
-    if (slots_[id].kind != Slot::Kind::none) continue;
-    slots_[id] = slot;
-    return static_cast<std::int32_t>(id);
-  }
-  slots_.push_back(slot);
-  return static_cast<std::int32_t>(slots_.size() - 1);
-}
-
-void Process::block() { ++blocked_; }
-
-void Process::unblock() {
-  CHECK(blocked_ > 0);
-  if (--blocked_ == 0) wake_all();
-}
-
-void Process::pause() { paused_ = true; }
-
-void Process::resume() {
-  if (!std::exchange(paused_, false)) return;
-  wake_all();
-}
-
-void Process::wake_all() {
-  for (SimulatedReactor* reactor : reactors_) {
-    if (std::exchange(reactor->deferred_, false) || blocked_ == 0) reactor->wake();
-  }
-}
-
-void Process::kill(Ending ending) {
-  if (dead_) return;
-  dead_now_ = local_now();
-  dead_ = true;
-  for (std::size_t id = 0; id < slots_.size(); ++id) {
-    const Slot slot = std::exchange(slots_[id], {});
-    if (slot.kind == Slot::Kind::listener) network_.close_listener(slot.index);
-    if (slot.kind == Slot::Kind::connection) network_.drop_end(slot.index, slot.end, ending);
-  }
-  network_.forget_dials(*this);
-  if (ending == Ending::machine) {
-    ++host_.boots;
-    host_.disk.power_loss();
-  }
-  for (SimulatedReactor* reactor : reactors_) reactor->die();
 }
 
 }  // namespace quorate::simulation
