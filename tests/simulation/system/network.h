@@ -78,6 +78,8 @@ class Network final : private Scheduler::Target {
   /// not before a retransmission time of 0.2…1 s. Connecting likewise.
   void cut(HostId from, HostId to, bool on);
   [[nodiscard]] bool is_cut(HostId from, HostId to) const;
+  /// The link has all the bandwidth again: what lies in front of it is under way now.
+  void widen(HostId from, HostId to);
   /// Breaks the connections between two hosts at whatever byte they are: each end gets ECONNRESET,
   /// one of them perhaps only after some of what was still under way. Returns how many.
   std::uint32_t reset(HostId a, HostId b);

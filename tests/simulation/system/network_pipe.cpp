@@ -110,6 +110,23 @@ void Network::add_pieces(Connection& connection, ConnectionId id, std::uint32_t 
   }
 }
 
+void Network::widen(HostId from, HostId to) {
+  law_of(from, to).bytes_per_s = 0;
+  for (const ConnectionId id : live_) {
+    Connection& connection = connections_[id];
+    for (std::uint32_t way = 0; way < 2; ++way) {
+      if (connection.ends[way].host != from || connection.ends[1 - way].host != to) continue;
+      Pipe& pipe = connection.pipes[way];
+      const Instant soon = scheduler_.now() + latency(from, to);
+      if (pipe.last_arrival <= soon) continue;
+      for (Piece& piece : pipe.pieces) piece.arrival = std::min(piece.arrival, soon);
+      pipe.last_arrival = soon;
+      pipe.fin_arrival = std::min(pipe.fin_arrival, soon);
+      later(soon, What::arrive, id, way);
+    }
+  }
+}
+
 /// Of the piece that begins where the taken bytes end.
 void Network::flip_perhaps(Pipe& pipe, std::size_t bytes, const LinkLaw& law) {
   if (draw_.between(0, 999'999) >= static_cast<std::int64_t>(law.flips_of_million)) return;

@@ -134,7 +134,7 @@ void World::end(const Episode& episode) {
     case Fault::slow_link:
       there.latency_max_ns = back.latency_max_ns = calm.latency_max_ns;
       break;
-    case Fault::narrow_link: there.bytes_per_s = 0; break;
+    case Fault::narrow_link: network_.widen(kPrimaryHost, host); break;
     case Fault::flip: there.flips_of_million = back.flips_of_million = 0; break;
     case Fault::isolate:
     case Fault::cut_to:
