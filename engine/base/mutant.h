@@ -16,10 +16,13 @@
   plant(received_before_it_came, "a replica holds a frame when its header has arrived")   \
   plant(stale_epoch_counts, "acknowledgements of an older epoch count")                   \
   plant(stale_incarnation_counts, "acknowledgements of another process count")            \
+  plant(restart_unnoticed, "what an earlier process of a replica held still counts")      \
   plant(sent_is_received, "what was sent counts as received")                             \
   plant(quorum_off_by_one, "a rule is met with one replica too few")                      \
   plant(detached_keeps_sending, "a replica that is gone is still thought to be fed")      \
   plant(committed_beyond_held, "a replica exposes what it was told, held or not")         \
+  plant(session_unchecked, "words of an older session count")                             \
+  plant(sender_unchecked, "words of a sender of an older epoch count")                    \
   plant(committed_of_old_session, "a word of an older session is kept unproved")          \
   plant(exposes_received, "a replica exposes what is not committed")                      \
   plant(acknowledgement_lost, "acknowledgements get lost and are never repeated")         \
@@ -46,6 +49,8 @@
   plant(unread_pages_dropped, "an idle replica gives back what its program has not read") \
   plant(silence_unnoticed, "a peer that says nothing is never given up")                  \
   plant(control_unchecked, "the checksum of messages is not looked at")                   \
+  plant(stall_never_ends, "a replica that stands still holds writers up for ever")        \
+  plant(park_forgotten, "a send that nobody takes keeps its space")                       \
   plant(sequence_skips, "a cut send leaves a gap in the sequence numbers")
 
 namespace quorate::base {

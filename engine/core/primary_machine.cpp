@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/check.h"
 #include "base/mutant.h"
@@ -97,7 +98,7 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
   if (replica.state != ReplicaState::absent) return refusal;
   // One that comes back again and again and gets nowhere must not hold writers for ever.
   const Instant patience_from = replica.barren ? replica.progress_at : now;
-  replica = ReplicaProgress{};
+  const ReplicaProgress before = std::exchange(replica, ReplicaProgress{});
   replica.incarnation = claim.incarnation;
   if (!matches(claim, frames, reclaimed)) {
     replica.state = ReplicaState::needs_full_copy;
@@ -112,6 +113,10 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
   replica.credit_limit = std::max(claim.credit_limit, claim.position);
   replica.barren = true;
   replica.progress_at = patience_from;
+  if (QUORATE_MUTANT(restart_unnoticed)) {
+    replica.received = std::max(replica.received, before.received);
+    replica.applied = before.applied;
+  }
   recompute(effects);
   return {config_.stream, claim.position == 0 ? Verdict::from_start : Verdict::resumed,
           claim.position};
@@ -216,6 +221,7 @@ void PrimaryMachine::drop_stalled(Position wanted, Instant now, PrimaryEffects& 
 /// help it.
 void PrimaryMachine::drop_stalled_of(const CompiledRule& rule, Position wanted, Instant now,
                                      PrimaryEffects& effects) noexcept {
+  if (QUORATE_MUTANT(stall_never_ends)) return;
   const CompiledRule held = held_part(rule);
   std::uint32_t ready = 0;
   std::uint32_t waiting = 0;
@@ -283,7 +289,7 @@ Position PrimaryMachine::park_behind(Position target, PrimaryEffects& effects) n
     allowed = std::min(allowed, replica.pin);
     if (replica.state != ReplicaState::streaming || replica.received >= target) continue;
     replica.state = ReplicaState::parked;
-    effects.park |= 1ull << i;
+    if (!QUORATE_MUTANT(park_forgotten)) effects.park |= 1ull << i;
   }
   return allowed;
 }

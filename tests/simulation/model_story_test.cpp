@@ -45,7 +45,7 @@ TEST(ModelStory, AnAcknowledgementUnderWayOutlivesItsProcess) {
   story.add({.kind = EventKind::process_ended, .replica = 0, .process = 1});
   story.tell(1, kFirst, 64).mark(0, 64).is_fine();
   story.add({.kind = EventKind::process_began, .replica = 0, .process = 3});
-  story.frame(3, kFirst, 0, 64).say(3, kFirst, 64).tell(3, kFirst, 64).is_fine();
+  story.resume(3).frame(3, kFirst, 0, 64).say(3, kFirst, 64).tell(3, kFirst, 64).is_fine();
   // Two processes of one replica are one copy.
   story.mark(1, 64).breaks(rules::kWatermarks);
 }

@@ -401,6 +401,25 @@ TEST(Network, BandwidthTakesItsTime) {
   EXPECT_GT(wire.network.counts().pieces_limited, 0u);
 }
 
+TEST(Network, WhatLayInFrontOfANarrowLinkComesWhenItIsWide) {
+  Wire wire(1, 1u << 20);
+  wire.network.law(0, 1).bytes_per_s = 10;
+  Call call(text_of(1000));
+  Call got(std::string(1000, '\0'));
+  wire.send(0, call);
+  wire.run(kSecond_ns);
+  wire.network.widen(0, 1);
+  std::string heard;
+  while (heard.size() < call.text.size()) {
+    const std::size_t before = heard.size();
+    wire.receive(1, got);
+    wire.run(kSoon_ns);
+    heard += got.got();
+    ASSERT_GT(heard.size(), before);
+  }
+  EXPECT_EQ(heard, call.text);
+}
+
 TEST(SimulatedProcess, AllOfADeadProcessCompletesAtOnce) {
   for (const Ending ending : {Ending::process, Ending::machine}) {
     Wire wire(1, 1000);

@@ -50,6 +50,20 @@ TEST(World, EveryKindOfFaultIsDrawnBySomeSeed) {
   }
 }
 
+TEST(World, FaultsHaveEffects) {
+  std::array<std::uint64_t, kEffects> sums{};
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const Plan plan = Plan::draw(seed, 0, 40 * kSecond_ns);
+    if (seed > 30 && !plan.ledgers) continue;
+    const WorldResult result = World(plan, false).run();
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    for (std::size_t e = 0; e < kEffects; ++e) sums[e] += result.effects.counts[e];
+  }
+  for (std::size_t e = 0; e < kEffects; ++e) {
+    EXPECT_GT(sums[e], 0u) << to_string(static_cast<Effect>(e));
+  }
+}
+
 TEST(Cuts, AreReadAsTheyAreWritten) {
   Cuts cuts;
   ASSERT_TRUE(Cuts::parse("12s:3,7,20", cuts));

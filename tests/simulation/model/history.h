@@ -35,6 +35,7 @@ enum class EventKind : std::uint8_t {
   commit_delivered, ///< process, stream, end, epoch if known
   claim_sent,       ///< process, stream, epoch, end: what it says it holds, when it resumes
   claim_delivered,  ///< process, stream, epoch, end
+  claim_answered,   ///< process, stream: the primary has looked at what was delivered, and says so
   ack_sent,         ///< process, stream, epoch, end (received), applied
   ack_delivered,    ///< process, stream, epoch, end (received), applied
   session_ended,    ///< process: its connection is gone; what it was told of commits stays known

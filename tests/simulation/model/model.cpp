@@ -79,6 +79,7 @@ void Model::on_process(const HistoryEvent& event) {
     case EventKind::ack_sent: return processes_.on_acknowledgement(event, violation_);
     case EventKind::claim_delivered:
     case EventKind::ack_delivered: return processes_.on_told(event, violation_);
+    case EventKind::claim_answered: return processes_.on_answered(event, violation_);
     case EventKind::session_ended: return processes_.on_session_ended(event, violation_);
     case EventKind::shown: return processes_.on_shown(event, violation_);
     default:

@@ -112,9 +112,20 @@ void Processes::on_told(const HistoryEvent& event, Violation& violation) {
                           event.epoch, " arrived, but were never said");
   }
   StreamLog* log = reigns_.current(event.stream);
+  if (log == nullptr) return;
   // What is said of an older reign is about other bytes.
-  if (log == nullptr || event.epoch != log->epoch()) return;
-  log->count(process->replica, event.end, event.applied);
+  const bool current = event.epoch == log->epoch();
+  if (event.kind == EventKind::claim_delivered) {
+    log->take_claim(process->replica, event.process, current ? event.end : 0);
+  } else if (current) {
+    log->count(process->replica, event.process, event.end, event.applied);
+  }
+}
+
+void Processes::on_answered(const HistoryEvent& event, Violation& violation) {
+  Process* process = known(event, violation);
+  StreamLog* log = reigns_.current(event.stream);
+  if (process != nullptr && log != nullptr) log->answer_claim(process->replica, event.process);
 }
 
 void Processes::on_session_ended(const HistoryEvent& event, Violation& violation) {

@@ -33,6 +33,7 @@ class Processes {
   // What reached the primary. It may have been under way when its sender ended.
 
   void on_told(const HistoryEvent& event, Violation& violation);
+  void on_answered(const HistoryEvent& event, Violation& violation);
   void on_session_ended(const HistoryEvent& event, Violation& violation);
 
   /// Every replica of the set has a process that has all.

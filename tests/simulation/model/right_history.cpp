@@ -266,8 +266,10 @@ class Maker {
       HistoryEvent& event = tell(EventKind::resolved);
       event.waiter = waiting.number;
       event.outcome = OutcomeKind::released;
-      event.copies = 1 + static_cast<std::uint32_t>(std::count_if(
+      const auto copies = static_cast<std::uint32_t>(std::count_if(
           from.begin(), from.end(), [&](Position has) { return has >= waiting.end; }));
+      // There may be fewer since a replica was started again.
+      event.copies = 1 + std::max(copies, rule.count);
       return true;
     });
   }
@@ -331,12 +333,16 @@ class Maker {
     const bool current = event.epoch == epoch_of(reigns_.size() - 1);
     const std::uint32_t replica = replica_of(process);
     Sink& sink = process.sinks[event.stream];
-    if (event.kind == EventKind::claim_delivered && process.alive) {
-      sink.joined = current || event.end == 0;
-      sink.sent = event.end;
+    Source& source = sources()[event.stream];
+    if (event.kind == EventKind::claim_delivered) {
+      if (process.alive) {
+        sink.joined = current || event.end == 0;
+        sink.sent = event.end;
+      }
+      events_.push_back(of_sink(EventKind::claim_answered, process, event.stream));
+      source.received[replica] = source.applied[replica] = 0;
     }
     if (!current) return;
-    Source& source = sources()[event.stream];
     source.received[replica] = std::max(source.received[replica], event.end);
     source.applied[replica] = std::max(source.applied[replica], event.applied);
     raise(event.stream);

@@ -47,9 +47,10 @@ class Spoiling {
       const HistoryEvent& event = at(i);
       if (event.kind == EventKind::process_ended && event.process == at(index).process) break;
       if (event.kind < EventKind::frame_delivered || event.kind > EventKind::shown) continue;
-      if (event.kind == EventKind::claim_delivered || event.kind == EventKind::ack_delivered) {
+      if (event.kind >= EventKind::claim_delivered && event.kind <= EventKind::claim_answered) {
         continue;
       }
+      if (event.kind == EventKind::ack_delivered) continue;
       if (event.process == at(index).process && event.stream == at(index).stream &&
           event.kind != EventKind::commit_delivered && event.kind != EventKind::session_ended) {
         return i;
@@ -84,6 +85,7 @@ class Spoiling {
                          at(cause).kind == EventKind::resolved)) {
       --cause;
     }
+    if (at(cause).kind == EventKind::claim_answered) --cause;
     const EventKind news = at(cause).kind;
     if (news != EventKind::ack_delivered && news != EventKind::claim_delivered) return false;
     const HistoryEvent event = at(index);

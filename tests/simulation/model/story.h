@@ -26,8 +26,8 @@ class Story {
     history_.config.rules = {{Level::received, 1, 3}, {Level::received, 2, 3},
                              {Level::applied, 1, 3}, {Level::durable, 1, 3}};
     add({.kind = EventKind::reign_began, .epoch = kFirst});
-    add({.kind = EventKind::process_began, .replica = 0, .process = 1});
-    add({.kind = EventKind::process_began, .replica = 1, .process = 2});
+    add({.kind = EventKind::process_began, .replica = 0, .process = 1}).resume(1);
+    add({.kind = EventKind::process_began, .replica = 1, .process = 2}).resume(2);
   }
 
   Story& add(const HistoryEvent& event) {
@@ -50,6 +50,23 @@ class Story {
   Story& tell(std::uint32_t process, const Epoch& epoch, Position end, Position applied = 0) {
     return add({.kind = EventKind::ack_delivered, .process = process, .epoch = epoch, .end = end,
                 .applied = applied});
+  }
+  /// A process holds nothing, or so much, and the primary knows.
+  Story& resume(std::uint32_t process, const Epoch& epoch = {}, Position end = 0) {
+    return claim_by(process, epoch, end).answer(process);
+  }
+  Story& claim_by(std::uint32_t process, const Epoch& epoch = {}, Position end = 0) {
+    add({.kind = EventKind::claim_sent, .process = process, .epoch = epoch, .end = end});
+    return add({.kind = EventKind::claim_delivered, .process = process, .epoch = epoch,
+                .end = end});
+  }
+  Story& answer(std::uint32_t process) {
+    return add({.kind = EventKind::claim_answered, .process = process});
+  }
+  /// Replica 0 is started again, empty, as process 3; the primary does not know yet.
+  Story& restart() {
+    add({.kind = EventKind::process_ended, .replica = 0, .process = 1});
+    return add({.kind = EventKind::process_began, .replica = 0, .process = 3});
   }
   Story& apply(std::uint32_t process, Position begin, Position end) {
     return add({.kind = EventKind::applied, .process = process, .begin = begin, .end = end,

@@ -2,13 +2,20 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "tests/simulation/model/model.h"
 
 namespace quorate::simulation {
 
 StreamLog::StreamLog(const ModelConfig& config, const Epoch& epoch, StreamId stream)
-    : config_(config), epoch_(epoch), stream_(stream), shown_watermarks_(config.rules.size()) {}
+    : config_(config),
+      epoch_(epoch),
+      stream_(stream),
+      shown_watermarks_(config.rules.size()),
+      proved_(config.rules.size()) {
+  resumed_.fill(kNobody);
+}
 
 void StreamLog::claim(Position begin, Position end, std::uint64_t content, Violation& violation) {
   if (begin != claimed() || end <= begin) {
@@ -66,7 +73,7 @@ void StreamLog::show_watermark(std::uint8_t rule, Position end, Violation& viola
     return violation.fail(rules::kWatermarks, "stream ", stream_, " rule ", rule, ": fell from ",
                           shown, " to ", end);
   }
-  if (end > shown && !is_released(config_.rules[rule], end)) {
+  if (end > shown && !is_released(rule, end)) {
     const ModelRule& asked = config_.rules[rule];
     return violation.fail(rules::kWatermarks, "stream ", stream_, " rule ", rule, ": shows ", end,
                           " with ", copies(asked.level, asked.members, end), " of ", asked.count,
@@ -87,7 +94,37 @@ void StreamLog::show_committed(Position end, Violation& violation) {
   shown_committed_ = end;
 }
 
-void StreamLog::count(std::uint32_t replica, Position received, Position applied) noexcept {
+void StreamLog::take_claim(std::uint32_t replica, std::uint32_t process,
+                           Position received) noexcept {
+  claims_[replica] = {process, received};
+  received_[replica] = std::max(received_[replica], received);
+}
+
+void StreamLog::answer_claim(std::uint32_t replica, std::uint32_t process) noexcept {
+  // Answers are also given later, when a stream cannot go on.
+  if (claims_[replica].process != process) return;
+  const Claimant claim = std::exchange(claims_[replica], {});
+  keep_proved();
+  resumed_[replica] = process;
+  received_[replica] = claim.received;
+  applied_[replica] = 0;
+}
+
+/// Positions of replicas are all there can be: no rule that asks for a replica releases beyond.
+void StreamLog::keep_proved() noexcept {
+  committed_ = committed();
+  for (std::size_t r = 0; r < proved_.size(); ++r) {
+    const ModelRule& rule = config_.rules[r];
+    const Positions& reached = rule.level == Level::applied ? applied_ : received_;
+    for (std::uint32_t i = 0; i < config_.replicas; ++i) {
+      if (reached[i] > proved_[r] && meets(rule, reached[i])) proved_[r] = reached[i];
+    }
+  }
+}
+
+void StreamLog::count(std::uint32_t replica, std::uint32_t process, Position received,
+                      Position applied) noexcept {
+  if (resumed_[replica] != process) return;
   received_[replica] = std::max(received_[replica], received);
   applied_[replica] = std::max(applied_[replica], applied);
 }
@@ -109,14 +146,18 @@ std::uint32_t StreamLog::copies(Level level, std::uint64_t members, Position end
 
 /// To ask whether enough have it needs no order among the positions, which is how the engine
 /// does it: the two cannot share a mistake.
-bool StreamLog::is_released(const ModelRule& rule, Position end) const noexcept {
+bool StreamLog::meets(const ModelRule& rule, Position end) const noexcept {
   if (end > written_) return false;
   return rule.count == 0 || copies(rule.level, rule.members, end) >= rule.count;
 }
 
+bool StreamLog::is_released(std::uint8_t rule, Position end) const noexcept {
+  return end <= proved_[rule] || meets(config_.rules[rule], end);
+}
+
 bool StreamLog::is_committed(Position end) noexcept {
   if (end <= committed_) return true;
-  if (!is_released({Level::received, config_.protected_copies - 1, everybody()}, end)) return false;
+  if (!meets({Level::received, config_.protected_copies - 1, everybody()}, end)) return false;
   committed_ = end;
   return true;
 }

@@ -44,8 +44,16 @@ class StreamLog {
 
   // Replicas.
 
-  /// An acknowledgement of this epoch has reached the primary. Only the highest counts.
-  void count(std::uint32_t replica, Position received, Position applied) noexcept;
+  /// A claim has reached the primary, which may see it soon, or never on a connection that it
+  /// gives up. `received`: what it says the process holds of this epoch.
+  void take_claim(std::uint32_t replica, std::uint32_t process, Position received) noexcept;
+  /// The primary has seen it: that alone counts for the replica from now on, less than before if
+  /// the process before it had more. What was released stays so.
+  void answer_claim(std::uint32_t replica, std::uint32_t process) noexcept;
+  /// An acknowledgement of this epoch has reached the primary. The highest counts, and only those
+  /// of the process that resumed last: what its predecessor had is gone.
+  void count(std::uint32_t replica, std::uint32_t process, Position received,
+             Position applied) noexcept;
 
   // Questions.
 
@@ -57,7 +65,8 @@ class StreamLog {
   /// End of what is claimed without an open claim in it: as much may be sent and released.
   [[nodiscard]] Position written() const noexcept { return written_; }
   [[nodiscard]] const std::vector<ModelRecord>& records() const noexcept { return records_; }
-  [[nodiscard]] bool is_released(const ModelRule& rule, Position end) const noexcept;
+  /// Whether it is or once was: who was right to release need not take it back.
+  [[nodiscard]] bool is_released(std::uint8_t rule, Position end) const noexcept;
   [[nodiscard]] bool is_committed(Position end) noexcept;
   /// The highest committed position. Slow: for the end of a run and for texts.
   [[nodiscard]] Position committed() noexcept;
@@ -73,9 +82,16 @@ class StreamLog {
 
  private:
   using Positions = std::array<Position, kReplicasMax>;
+  static constexpr std::uint32_t kNobody = ~0u;
+  struct Claimant {
+    std::uint32_t process = kNobody;
+    Position received = 0;
+  };
 
   ModelRecord* find(Position begin) noexcept;
   void advance() noexcept;
+  [[nodiscard]] bool meets(const ModelRule& rule, Position end) const noexcept;
+  void keep_proved() noexcept;
   [[nodiscard]] std::uint64_t everybody() const noexcept;
 
   const ModelConfig& config_;
@@ -88,8 +104,11 @@ class StreamLog {
   Position committed_ = 0;  ///< proved so far
   Position shown_committed_ = 0;
   std::vector<Position> shown_watermarks_;  ///< by rule
+  std::vector<Position> proved_;            ///< by rule: released before counts last fell
   Positions received_{};
   Positions applied_{};
+  std::array<Claimant, kReplicasMax> claims_{};  ///< delivered and not answered
+  std::array<std::uint32_t, kReplicasMax> resumed_;  ///< the process that did so last
 };
 
 }  // namespace quorate::simulation

@@ -1,5 +1,7 @@
 #include "tests/simulation/model/waiters.h"
 
+#include <algorithm>
+
 #include "tests/simulation/model/model.h"
 
 namespace quorate::simulation {
@@ -63,13 +65,15 @@ void Waiters::check_released(const Waiter& waiter, const HistoryEvent& event,
                              Violation& violation) const {
   const ModelRule& rule = config_.rules[waiter.rule];
   const StreamLog& log = *reigns_.current(waiter.stream);
-  if (!log.is_released(rule, waiter.end)) {
+  if (!log.is_released(waiter.rule, waiter.end)) {
     return violation.fail(rules::kWaiters, "waiter ", event.waiter, " is told released at ",
                           waiter.end, " with ", log.copies(rule.level, rule.members, waiter.end),
                           " of ", rule.count, " replicas");
   }
   // Copies are those of all replicas, members of the rule or not.
-  const std::uint32_t known = 1 + log.copies(rule.level, ~0ull, waiter.end);
+  // They may have become fewer since the release; those that made it count.
+  const std::uint32_t known =
+      1 + std::max(rule.count, log.copies(rule.level, ~0ull, waiter.end));
   if (event.copies < rule.count + 1 || event.copies > known) {
     violation.fail(rules::kWaiters, "waiter ", event.waiter, " is told ", event.copies,
                    " copies, asked were ", rule.count + 1, " and known are ", known);
@@ -90,7 +94,7 @@ void Waiters::check_released_told(Violation& violation) const {
     const Waiter& waiter = waiters_[i];
     if (!waiter.waits) continue;
     const StreamLog& log = *reigns_.current(waiter.stream);
-    if (!log.fenced() && !log.is_released(config_.rules[waiter.rule], waiter.end)) continue;
+    if (!log.fenced() && !log.is_released(waiter.rule, waiter.end)) continue;
     return violation.fail(rules::kConvergence, "waiter ", first_ + i, " of stream ",
                           waiter.stream, " still waits for ", waiter.end,
                           " under rule ", waiter.rule);

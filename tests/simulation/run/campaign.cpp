@@ -4,33 +4,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "base/check.h"
+#include "tests/simulation/run/apart.h"
 
 namespace quorate::simulation {
 
 namespace {
 
-/// What a worker writes for each seed: once when it begins, once when it is done. Shorter than
-/// PIPE_BUF, so that it arrives whole.
-struct Line {
-  std::uint64_t seed;
-  std::uint32_t done;
-  std::uint32_t failed;
-  std::uint64_t hash, events, offered, appended, applied, releases, reigns;
-  std::int64_t simulated_ns, counted_ns;
-  std::array<std::uint64_t, kFaults> faults;
-  char what[1024];
-};
+using Clock = std::chrono::steady_clock;
+
+/// How often a budget of CPU time is looked at.
+constexpr int kBudgetLook_ms = 100;
 
 struct Worker {
   pid_t pid = -1;
@@ -39,53 +31,72 @@ struct Worker {
   std::uint64_t running = 0;  ///< the seed that has begun and not ended; 0: none
 };
 
-void write_line(int pipe, const Line& line) {
-  CHECK(::write(pipe, &line, sizeof line) == static_cast<ssize_t>(sizeof line));
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
-void limit_cpu(std::uint32_t seconds) {
-  const itimerval limit{{0, 0}, {static_cast<time_t>(seconds), 0}};
-  setitimer(ITIMER_PROF, &limit, nullptr);
+/// Of all children that have ended.
+double cpu_of_the_ended() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-Line run_seed(std::uint64_t seed, const CampaignOptions& options) {
-  World world(Plan::draw(seed, options.rate_per_s, options.horizon), false);
-  const WorldResult result = world.run();
-  Line line{};
-  line.seed = seed;
-  line.done = 1;
-  line.failed = result.failure.empty() ? 0 : 1;
-  line.hash = result.hash;
-  line.events = result.events;
-  line.offered = result.offered;
-  line.appended = result.appended;
-  line.applied = result.applied;
-  line.releases = result.releases;
-  line.reigns = result.reigns;
-  line.simulated_ns = result.simulated_ns;
-  line.counted_ns = result.counted_ns;
-  line.faults = result.faults;
-  const std::string what = result.failure.empty()
-                               ? ""
-                               : "at " + std::to_string(result.failed_at / kMillisecond_ns) +
-                                     " ms: " + result.failure;
-  std::strncpy(line.what, what.c_str(), sizeof line.what - 1);
-  return line;
+double cpu_of(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-[[noreturn]] void work(int pipe, std::uint64_t seed, const CampaignOptions& options) {
-  for (; seed < options.first_seed + options.seeds; seed += options.jobs) {
-    Line begun{};
+class Campaign {
+ public:
+  Campaign(const CampaignOptions& options,
+           const std::function<void(const SeedFailure&)>& on_failure,
+           const std::function<void(const CampaignResult&)>& on_progress)
+      : options_(options), on_failure_(on_failure), on_progress_(on_progress) {}
+
+  CampaignResult run();
+
+ private:
+  [[nodiscard]] std::uint64_t end() const { return options_.first_seed + options_.seeds; }
+  [[noreturn]] void work(int pipe, std::uint64_t seed);
+  void start(Worker& worker);
+  bool take(Worker& worker);
+  bool bury(Worker& worker);
+  void wait_and_take();
+  void count(const Report& report);
+  void fail(const SeedFailure& failure);
+  void measure();
+  void tell_progress();
+  [[nodiscard]] int patience_ms() const;
+  void kill_all();
+
+  const CampaignOptions& options_;
+  const std::function<void(const SeedFailure&)>& on_failure_;
+  const std::function<void(const CampaignResult&)>& on_progress_;
+  const Clock::time_point began_ = Clock::now();
+  const double cpu_before_ = cpu_of_the_ended();
+  Clock::time_point told_ = began_;
+  std::vector<Worker> workers_;
+  CampaignResult result_;
+};
+
+void Campaign::work(int pipe, std::uint64_t seed) {
+  for (; seed < end() && Clock::now() < options_.until; seed += options_.jobs) {
+    if (options_.left_out.contains(seed)) continue;
+    Report begun{};
     begun.seed = seed;
-    write_line(pipe, begun);
-    limit_cpu(options.cpu_limit_s);
-    write_line(pipe, run_seed(seed, options));
+    write_report(pipe, begun);
+    limit_time(options_.cpu_limit_s);
+    if (options_.before_seed) options_.before_seed(seed);
+    write_report(pipe, run_here(plan_of(options_, seed), false));
   }
   // Sanitizers look for leaks at a regular exit.
   std::exit(0);
 }
 
-void start(Worker& worker, const CampaignOptions& options) {
+void Campaign::start(Worker& worker) {
   int ends[2];
   CHECK(pipe2(ends, O_CLOEXEC) == 0);
   std::fflush(nullptr);
@@ -93,119 +104,133 @@ void start(Worker& worker, const CampaignOptions& options) {
   CHECK(worker.pid >= 0);
   if (worker.pid == 0) {
     close(ends[0]);
-    work(ends[1], worker.next, options);
+    work(ends[1], worker.next);
   }
   close(ends[1]);
   worker.pipe = ends[0];
 }
 
-void count(CampaignResult& result, const Line& line) {
-  ++result.seeds;
-  base::Random mix(line.hash ^ line.seed);
-  result.hash ^= mix.next();
-  result.events += line.events;
-  result.offered += line.offered;
-  result.appended += line.appended;
-  result.applied += line.applied;
-  result.releases += line.releases;
-  result.reigns += line.reigns;
-  result.simulated_s += static_cast<double>(line.simulated_ns) / 1e9;
-  result.counted_s += static_cast<double>(line.counted_ns) / 1e9;
-  for (std::size_t f = 0; f < kFaults; ++f) result.faults[f] += line.faults[f];
+void Campaign::count(const Report& report) {
+  ++result_.seeds;
+  base::Random mix(report.hash ^ report.seed);
+  result_.hash ^= mix.next();
+  result_.events += report.events;
+  result_.offered += report.offered;
+  result_.appended += report.appended;
+  result_.applied += report.applied;
+  result_.releases += report.releases;
+  result_.reigns += report.reigns;
+  result_.simulated_s += static_cast<double>(report.simulated_ns) / 1e9;
+  result_.counted_s += static_cast<double>(report.counted_ns) / 1e9;
+  for (std::size_t f = 0; f < kFaults; ++f) result_.faults[f] += report.faults[f];
+  for (std::size_t e = 0; e < kEffects; ++e) {
+    result_.effects.counts[e] += report.effects.counts[e];
+  }
+  for (std::size_t f = 0; f < kForgeries; ++f) result_.forged[f] += report.forged[f];
 }
 
-std::string how_it_died(int status) {
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF) {
-    return "liveness: no end within the CPU limit of a seed";
-  }
-  if (WIFSIGNALED(status)) return std::string("died: ") + strsignal(WTERMSIG(status));
-  return "died with status " + std::to_string(WEXITSTATUS(status));
+void Campaign::fail(const SeedFailure& failure) {
+  result_.failures.push_back(failure);
+  on_failure_(failure);
 }
 
 /// True when the worker is finished for good.
-bool take(Worker& worker, const CampaignOptions& options, CampaignResult& result,
-          const std::function<void(const SeedFailure&)>& fail) {
-  Line line;
-  const ssize_t got = ::read(worker.pipe, &line, sizeof line);
-  if (got == static_cast<ssize_t>(sizeof line)) {
-    worker.running = line.done ? 0 : line.seed;
-    worker.next = line.seed + (line.done ? options.jobs : 0);
-    if (line.done) count(result, line);
-    if (line.failed) fail({line.seed, line.what});
-    return false;
-  }
+bool Campaign::take(Worker& worker) {
+  Report report;
+  const ssize_t got = ::read(worker.pipe, &report, sizeof report);
+  if (got != static_cast<ssize_t>(sizeof report)) return bury(worker);
+  worker.running = report.done != 0 ? 0 : report.seed;
+  worker.next = report.seed + (report.done != 0 ? options_.jobs : 0);
+  if (report.done != 0) count(report);
+  if (report.failed != 0) fail({report.seed, report.what});
+  return false;
+}
+
+/// A worker that died has a successor, which goes on behind the seed that it died of.
+bool Campaign::bury(Worker& worker) {
   close(worker.pipe);
   int status = 0;
   waitpid(worker.pid, &status, 0);
   if (worker.running == 0 && status == 0) return true;
   fail({worker.running, how_it_died(status)});
-  if (worker.running != 0) worker.next = worker.running + options.jobs;
+  if (worker.running != 0) worker.next = worker.running + options_.jobs;
   worker.running = 0;
-  if (worker.next >= options.first_seed + options.seeds) return true;
-  start(worker, options);
+  if (worker.next >= end()) return true;
+  start(worker);
   return false;
 }
 
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+void Campaign::measure() {
+  result_.cpu_s = cpu_of_the_ended() - cpu_before_;
+  for (const Worker& worker : workers_) result_.cpu_s += cpu_of(worker.pid);
+  result_.wall_s = std::chrono::duration<double>(Clock::now() - began_).count();
 }
 
-void kill_all(std::vector<Worker>& workers) {
-  for (Worker& worker : workers) {
+void Campaign::tell_progress() {
+  if (!on_progress_ || Clock::now() < told_ + options_.progress_every) return;
+  told_ = Clock::now();
+  measure();
+  on_progress_(result_);
+}
+
+int Campaign::patience_ms() const {
+  if (options_.cpu_budget_s > 0) return kBudgetLook_ms;
+  if (!on_progress_) return -1;
+  const auto left = told_ + options_.progress_every - Clock::now();
+  const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, 60'000));
+}
+
+void Campaign::kill_all() {
+  for (Worker& worker : workers_) {
     kill(worker.pid, SIGKILL);
     close(worker.pipe);
     waitpid(worker.pid, nullptr, 0);
   }
-  workers.clear();
+  workers_.clear();
+}
+
+void Campaign::wait_and_take() {
+  std::vector<pollfd> polls;
+  for (const Worker& worker : workers_) polls.push_back({worker.pipe, POLLIN, 0});
+  ::poll(polls.data(), polls.size(), patience_ms());
+  for (std::size_t i = polls.size(); i-- > 0;) {
+    if (polls[i].revents == 0 || !take(workers_[i])) continue;
+    workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+CampaignResult Campaign::run() {
+  workers_.resize(std::min<std::uint64_t>(options_.jobs, options_.seeds));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i].next = options_.first_seed + i;
+    start(workers_[i]);
+  }
+  while (!workers_.empty()) {
+    wait_and_take();
+    tell_progress();
+    if (options_.stop_at_failure && !result_.failures.empty()) kill_all();
+    if (options_.cpu_budget_s <= 0 || workers_.empty()) continue;
+    measure();
+    result_.out_of_cpu = result_.cpu_s > options_.cpu_budget_s;
+    if (result_.out_of_cpu) kill_all();
+  }
+  measure();
+  return result_;
 }
 
 }  // namespace
 
-bool fails(const Plan& plan, std::uint32_t cpu_limit_s) {
-  std::fflush(nullptr);
-  const pid_t pid = fork();
-  CHECK(pid >= 0);
-  if (pid == 0) {
-    limit_cpu(cpu_limit_s);
-    World world(plan, false);
-    _exit(world.run().failure.empty() ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  return status != 0;
+Plan plan_of(const CampaignOptions& options, std::uint64_t seed) {
+  Plan plan = Plan::draw(seed, options.rate_per_s, options.horizon);
+  options.mix.apply(plan);
+  return plan;
 }
 
 CampaignResult run_campaign(const CampaignOptions& options,
-                            const std::function<void(const SeedFailure&)>& on_failure) {
-  const auto began = std::chrono::steady_clock::now();
-  rusage before{};
-  getrusage(RUSAGE_CHILDREN, &before);
-  CampaignResult result;
-  const auto fail = [&](const SeedFailure& failure) {
-    result.failures.push_back(failure);
-    on_failure(failure);
-  };
-  std::vector<Worker> workers(std::min<std::uint64_t>(options.jobs, options.seeds));
-  for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers[i].next = options.first_seed + i;
-    start(workers[i], options);
-  }
-  while (!workers.empty()) {
-    std::vector<pollfd> polls;
-    for (const Worker& worker : workers) polls.push_back({worker.pipe, POLLIN, 0});
-    ::poll(polls.data(), polls.size(), -1);
-    for (std::size_t i = polls.size(); i-- > 0;) {
-      if (polls[i].revents == 0 || !take(workers[i], options, result, fail)) continue;
-      workers.erase(workers.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-    if (options.stop_at_failure && !result.failures.empty()) kill_all(workers);
-  }
-  rusage after{};
-  getrusage(RUSAGE_CHILDREN, &after);
-  result.cpu_s = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) -
-                 seconds(before.ru_stime);
-  result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  return result;
+                            const std::function<void(const SeedFailure&)>& on_failure,
+                            const std::function<void(const CampaignResult&)>& on_progress) {
+  return Campaign(options, on_failure, on_progress).run();
 }
 
 }  // namespace quorate::simulation

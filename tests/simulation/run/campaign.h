@@ -4,12 +4,15 @@
 // one seed and not the campaign.
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "tests/simulation/run/fault_mix.h"
 #include "tests/simulation/world/world.h"
 
 namespace quorate::simulation {
@@ -17,15 +20,22 @@ namespace quorate::simulation {
 struct CampaignOptions {
   std::uint64_t first_seed = 1;
   std::uint64_t seeds = 1;
-  std::uint32_t rate_per_s = 0;  ///< 0: drawn by seed
+  std::set<std::uint64_t> left_out;  ///< of those seeds
+  std::uint32_t rate_per_s = 0;      ///< 0: drawn by seed
   Instant horizon = 360 * kSecond_ns;
+  FaultMix mix;
   std::uint32_t jobs = 1;
   std::uint32_t cpu_limit_s = 120;  ///< of one seed: a hang inside a turn ends here
+  double cpu_budget_s = 0;          ///< of all seeds; then it stops. 0: as much as they take
+  /// No seed begins later.
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
+  std::chrono::milliseconds progress_every{60'000};
   bool stop_at_failure = false;
+  std::function<void(std::uint64_t seed)> before_seed;  ///< called in the worker
 };
 
 struct SeedFailure {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< 0: a worker died, but of none of its seeds
   std::string what;
 };
 
@@ -42,15 +52,19 @@ struct CampaignResult {
   double counted_s = 0;
   double wall_s = 0;
   double cpu_s = 0;
+  bool out_of_cpu = false;  ///< the budget was used up
   std::array<std::uint64_t, kFaults> faults{};
+  Effects effects;
+  std::array<std::uint64_t, kForgeries> forged{};
   std::vector<SeedFailure> failures;
 };
 
-/// Whether a world of this plan fails; in a process of its own, that may die of it.
-bool fails(const Plan& plan, std::uint32_t cpu_limit_s);
+/// The plan of one seed of a campaign.
+Plan plan_of(const CampaignOptions& options, std::uint64_t seed);
 
-/// `on_failure` is called as soon as one is known.
-CampaignResult run_campaign(const CampaignOptions& options,
-                            const std::function<void(const SeedFailure&)>& on_failure);
+/// `on_failure` is called as soon as one is known, `on_progress` now and then.
+CampaignResult run_campaign(
+    const CampaignOptions& options, const std::function<void(const SeedFailure&)>& on_failure,
+    const std::function<void(const CampaignResult&)>& on_progress = nullptr);
 
 }  // namespace quorate::simulation

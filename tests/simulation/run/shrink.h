@@ -1,7 +1,7 @@
 #pragma once
 
-// Makes a failing world smaller: leaves out episodes, replicas, streams and load as long as it goes
-// on failing. What is left is what the failure needs.
+// Makes a failing world smaller: leaves out episodes and time as long as it goes on failing. What
+// is left is what the failure needs.
 
 #include <cstdint>
 #include <functional>

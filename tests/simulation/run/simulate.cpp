@@ -2,12 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <functional>
 #include <string>
-#include <thread>
+#include <vector>
 
+#include "tests/simulation/run/apart.h"
 #include "tests/simulation/run/campaign.h"
+#include "tests/simulation/run/command.h"
 #include "tests/simulation/run/commit.h"
+#include "tests/simulation/run/regressions.h"
 #include "tests/simulation/run/shrink.h"
 
 namespace {
@@ -15,115 +24,146 @@ namespace {
 using namespace quorate;
 using namespace quorate::simulation;
 
-struct Options {
-  CampaignOptions campaign;
-  std::uint64_t seed = 0;
-  std::uint32_t seconds = 360;
-  std::string cuts;
-  bool shrink = false;
-  bool json = false;
-};
+constexpr std::size_t kTracesMax = 3;
+constexpr std::size_t kTraceLinesMax = 40;
 
-std::string command_of(const Options& options, std::uint64_t seed) {
-  std::string command =
-      fmt::format("build/release/tests/simulate --seed {} --seconds {}", seed, options.seconds);
-  if (options.campaign.rate_per_s != 0) {
-    command += fmt::format(" --rate {}", options.campaign.rate_per_s);
-  }
-  if (!options.cuts.empty()) command += " --only " + options.cuts;
-  return command;
+int refuse(const std::string& what) {
+  fmt::print(stderr, "simulate: {}\n", what);
+  return 2;
 }
 
-void print_failure(const Options& options, const SeedFailure& failure) {
+void print_failure(const Command& command, const SeedFailure& failure) {
   fmt::print(stderr, "FAIL seed {} commit {}: {} | {}\n", failure.seed, kCommit, failure.what,
-             command_of(options, failure.seed));
+             command.again(failure.seed));
 }
 
-int shrink_seed(Options options, const Plan& plan) {
-  const std::uint32_t limit_s = options.campaign.cpu_limit_s;
-  if (!fails(plan, limit_s)) {
-    fmt::print("seed {} does not fail\n", options.seed);
+/// Of a world that failed: runs it once more.
+void print_trace(const Command& command, std::uint64_t seed) {
+  if (seed == 0) return;
+  const auto lines = last_lines(plan_of(command.campaign, seed), command.campaign.cpu_limit_s,
+                                kTraceLinesMax);
+  fmt::print(stderr, "the last {} lines of the trace of seed {}:\n", lines.size(), seed);
+  for (const std::string& line : lines) fmt::print(stderr, "  {}\n", line);
+}
+
+int shrink_seed(Command command, const Plan& plan) {
+  const auto fails = [&](const Plan& smaller) {
+    return run_apart(smaller, false, command.campaign.cpu_limit_s).failed != 0;
+  };
+  if (!fails(plan)) {
+    fmt::print("seed {} does not fail\n", command.seed);
     return 0;
   }
-  const Cuts cuts = shrink(
-      plan, [&](const Plan& smaller) { return fails(smaller, limit_s); },
-      [](const std::string& step) { fmt::print(stderr, "shrink: {}\n", step); });
-  options.cuts = cuts.to_string();
-  fmt::print("{}\n", command_of(options, options.seed));
+  command.cuts = shrink(plan, fails, [](const std::string& step) {
+    fmt::print(stderr, "shrink: {}\n", step);
+  });
+  fmt::print("{}\n", command.again(command.seed));
   return 1;
 }
 
-int replay(const Options& options) {
-  Plan plan = Plan::draw(options.seed, options.campaign.rate_per_s, options.campaign.horizon);
-  Cuts cuts;
-  if (!options.cuts.empty() && !Cuts::parse(options.cuts, cuts)) {
-    fmt::print(stderr, "simulate: --only: found \"{}\", allowed SECONDSs or SECONDSs:INDEX,…\n",
-               options.cuts);
-    return 2;
-  }
-  cuts.apply(plan);
-  if (options.shrink) return shrink_seed(options, plan);
-  World world(plan, !options.json);
-  const WorldResult result = world.run();
-  std::fflush(stdout);
-  if (!result.failure.empty()) print_failure(options, {options.seed, result.failure});
+int replay(const Command& command) {
+  Plan plan = plan_of(command.campaign, command.seed);
+  command.cuts.apply(plan);
+  if (command.shrink) return shrink_seed(command, plan);
+  const Report report = run_apart(plan, !command.json, command.campaign.cpu_limit_s);
+  if (report.failed != 0) print_failure(command, {command.seed, report.what});
   fmt::print("{{\"seed\": {}, \"hash\": \"{:016x}\", \"simulated_s\": {:.3f}, \"events\": {}, "
              "\"appended\": {}, \"applied\": {}, \"releases\": {}, \"reigns\": {}, "
              "\"failed\": {}}}\n",
-             options.seed, result.hash, static_cast<double>(result.simulated_ns) / 1e9,
-             result.events, result.appended, result.applied, result.releases, result.reigns,
-             !result.failure.empty());
-  return result.failure.empty() ? 0 : 1;
+             command.seed, report.hash, static_cast<double>(report.simulated_ns) / 1e9,
+             report.events, report.appended, report.applied, report.releases, report.reigns,
+             report.failed != 0);
+  return report.failed != 0 ? 1 : 0;
 }
 
-void print_json(const CampaignResult& result) {
-  fmt::print("{{\"seeds\": {}, \"simulated_hours\": {:.3f}, \"counted_hours\": {:.3f}, "
+template <typename Kind, typename Counts>
+void print_counts(std::FILE* out, const char* name, const Counts& counts) {
+  fmt::print(out, ", \"{}\": {{", name);
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    fmt::print(out, "{}\"{}\": {}", k == 0 ? "" : ", ", to_string(static_cast<Kind>(k)), counts[k]);
+  }
+  fmt::print(out, "}}");
+}
+
+void print_result(std::FILE* out, const CampaignResult& result) {
+  const double times_real = result.cpu_s > 0 ? result.counted_s / result.cpu_s : 0;
+  fmt::print(out,
+             "{{\"seeds\": {}, \"simulated_hours\": {:.3f}, \"counted_hours\": {:.3f}, "
              "\"wall_s\": {:.1f}, \"cpu_s\": {:.1f}, \"times_real\": {:.0f}, \"failures\": {}, "
              "\"hash\": \"{:016x}\", \"events\": {}, \"offered\": {}, \"appended\": {}, "
-             "\"applied\": {}, \"releases\": {}, \"reigns\": {}, \"faults\": {{",
+             "\"applied\": {}, \"releases\": {}, \"reigns\": {}",
              result.seeds, result.simulated_s / 3600, result.counted_s / 3600, result.wall_s,
-             result.cpu_s, result.counted_s / result.cpu_s, result.failures.size(), result.hash,
-             result.events, result.offered, result.appended, result.applied, result.releases,
-             result.reigns);
-  for (std::size_t f = 0; f < kFaults; ++f) {
-    fmt::print("{}\"{}\": {}", f == 0 ? "" : ", ", to_string(static_cast<Fault>(f)),
-               result.faults[f]);
-  }
-  fmt::print("}}}}\n");
+             result.cpu_s, times_real, result.failures.size(), result.hash, result.events,
+             result.offered, result.appended, result.applied, result.releases, result.reigns);
+  print_counts<Fault>(out, "faults", result.faults);
+  print_counts<Effect>(out, "effects", result.effects.counts);
+  print_counts<Forgery>(out, "forged", result.forged);
+  fmt::print(out, "}}\n");
+  std::fflush(out);
 }
 
-int campaign(const Options& options) {
+int campaign(const Command& command) {
+  CampaignOptions options = command.campaign;
+  std::function<void(const CampaignResult&)> on_progress;
+  if (command.minutes > 0) {
+    const std::chrono::duration<double, std::ratio<60>> minutes(command.minutes);
+    options.until = std::chrono::steady_clock::now() +
+                    std::chrono::duration_cast<std::chrono::steady_clock::duration>(minutes);
+    options.seeds = kSeedsMax;
+    on_progress = [](const CampaignResult& result) { print_result(stderr, result); };
+  }
   const CampaignResult result = run_campaign(
-      options.campaign, [&](const SeedFailure& failure) { print_failure(options, failure); });
-  print_json(result);
-  return result.failures.empty() ? 0 : 1;
+      options, [&](const SeedFailure& failure) { print_failure(command, failure); }, on_progress);
+  for (std::size_t i = 0; i < std::min(result.failures.size(), kTracesMax); ++i) {
+    print_trace(command, result.failures[i].seed);
+  }
+  print_result(stdout, result);
+  const std::string missing = not_reached(command, result);
+  if (!missing.empty()) fmt::print(stderr, "simulate: {}\n", missing);
+  return result.seeds != 0 && result.failures.empty() && missing.empty() ? 0 : 1;
+}
+
+/// True when the world of the line is as it should be.
+bool passes(Command command, const Regression& regression, bool trace) {
+  command.seconds = regression.seconds;
+  command.campaign.horizon = regression.seconds * kSecond_ns;
+  command.campaign.rate_per_s = regression.rate_per_s;
+  const Report report = run_apart(plan_of(command.campaign, regression.seed), false,
+                                  command.campaign.cpu_limit_s);
+  if (report.failed == 0) return true;
+  print_failure(command, {regression.seed, report.what});
+  fmt::print(stderr, "seed {} is here because: {}\n", regression.seed, regression.why);
+  if (trace) print_trace(command, regression.seed);
+  return false;
+}
+
+int run_regressions(const Command& command) {
+  std::ifstream file(command.regressions);
+  if (!file) {
+    return refuse(fmt::format("{}: {}", command.regressions, std::strerror(errno)));
+  }
+  std::vector<Regression> regressions;
+  if (const std::string error = read_regressions(file, regressions); !error.empty()) {
+    return refuse(fmt::format("{}: {}", command.regressions, error));
+  }
+  std::size_t failures = 0;
+  for (const Regression& regression : regressions) {
+    if (!passes(command, regression, failures < kTracesMax)) ++failures;
+  }
+  fmt::print("{{\"regressions\": {}, \"failures\": {}}}\n", regressions.size(), failures);
+  return failures == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  options.campaign.jobs = std::max(1u, std::thread::hardware_concurrency());
-  CLI::App app{"Runs the engine in simulated worlds, each a function of its seed."};
-  app.add_option("--seeds", options.campaign.seeds, "How many worlds")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
-  app.add_option("--first", options.campaign.first_seed, "The first seed")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
-  app.add_option("--seed", options.seed, "Runs this one world and prints what happens in it")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
-  app.add_option("--rate", options.campaign.rate_per_s,
-                 "Records offered a second; drawn by seed (100 and more) without it")
-      ->check(CLI::Range(1u, 1'000'000u));
-  app.add_option("--seconds", options.seconds, "Simulated seconds of each world until faults end")
-      ->check(CLI::Range(1u, 86'400u));
-  app.add_option("--jobs", options.campaign.jobs, "Worlds at once")->check(CLI::Range(1u, 256u));
-  auto* seed = app.get_option("--seed");
-  app.add_flag("--shrink", options.shrink, "With --seed: looks for a smaller world that fails")
-      ->needs(seed);
-  app.add_option("--only", options.cuts, "With --seed: the part of its plan that --shrink named")
-      ->needs(seed);
-  app.add_flag("--json", options.json, "Prints the result line only");
-  CLI11_PARSE(app, argc, argv);
-  options.campaign.horizon = options.seconds * kSecond_ns;
-  return options.seed != 0 ? replay(options) : campaign(options);
+  const Parsed parsed = parse_command({argv + 1, argv + argc});
+  if (parsed.what == Parsed::What::bad) return refuse(parsed.text);
+  if (parsed.what == Parsed::What::help) {
+    fmt::print("{}", parsed.text);
+    return 0;
+  }
+  const Command& command = parsed.command;
+  if (!command.regressions.empty()) return run_regressions(command);
+  return command.seed != 0 ? replay(command) : campaign(command);
 }

@@ -43,6 +43,8 @@ class WireObserver {
   /// before the receiver's program sees them. Nothing behind a damaged byte counts as intact.
   virtual void on_delivered(ConnectionId connection, Way way, std::size_t bytes,
                             std::size_t intact) = 0;
+  /// Bytes that nobody sent follow what was sent so far.
+  virtual void on_injected(ConnectionId, Way, std::size_t) {}
   /// No byte of it will be sent or delivered any more.
   virtual void on_ended(ConnectionId connection) = 0;
 
@@ -83,6 +85,9 @@ class Network final : private Scheduler::Target {
   /// Breaks the connections between two hosts at whatever byte they are: each end gets ECONNRESET,
   /// one of them perhaps only after some of what was still under way. Returns how many.
   std::uint32_t reset(HostId a, HostId b);
+  /// Puts bytes behind those that the kernel of that end has taken, as if it had sent them. False
+  /// when it could not: its end is closed or broken, or there is no room.
+  bool inject(ConnectionId connection, Way way, std::span<const std::byte> bytes);
 
   void observe(WireObserver* observer) noexcept { observer_ = observer; }
   [[nodiscard]] const NetworkCounts& counts() const noexcept { return counts_; }

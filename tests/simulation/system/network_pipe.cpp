@@ -110,6 +110,19 @@ void Network::add_pieces(Connection& connection, ConnectionId id, std::uint32_t 
   }
 }
 
+bool Network::inject(ConnectionId id, Way way, std::span<const std::byte> bytes) {
+  const auto end = static_cast<std::uint32_t>(way);
+  Connection& connection = connections_[id];
+  const End& from = connection.ends[end];
+  Pipe& pipe = connection.pipes[end];
+  if (connection.ended || from.process == nullptr || from.was_reset || pipe.fin_sent) return false;
+  if (connection.capacity - (pipe.taken - pipe.read) < bytes.size()) return false;
+  pipe.bytes.insert(pipe.bytes.end(), bytes.begin(), bytes.end());
+  if (observer_ != nullptr) observer_->on_injected(id, way, bytes.size());
+  add_pieces(connection, id, end, bytes.size());
+  return true;
+}
+
 void Network::widen(HostId from, HostId to) {
   law_of(from, to).bytes_per_s = 0;
   for (const ConnectionId id : live_) {

@@ -10,9 +10,14 @@ namespace {
 /// Four children: half the levels of a binary heap, and siblings share cache lines.
 constexpr std::size_t kChildren = 4;
 
+/// One comparison, because which of two is earlier cannot be predicted. Times are not negative.
 template <typename Event>
 bool earlier(const Event& a, const Event& b) {
-  return a.time != b.time ? a.time < b.time : a.order < b.order;
+  using Key = unsigned __int128;
+  const auto key = [](const Event& event) {
+    return static_cast<Key>(static_cast<std::uint64_t>(event.time)) << 64 | event.order;
+  };
+  return key(a) < key(b);
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ void World::begin(const Episode& episode) {
   ++result_.faults[static_cast<std::size_t>(episode.fault)];
   if (episode.fault <= Fault::flip) {
     begin_on_link(episode);
+  } else if (is_of_disk(episode.fault)) {
+    begin_on_disk(episode);
   } else {
     begin_on_process(episode);
   }
@@ -70,6 +72,7 @@ void World::begin_on_link(const Episode& episode) {
       break;
     default: break;
   }
+  note_links();
 }
 
 void World::begin_on_process(const Episode& episode) {
@@ -81,10 +84,7 @@ void World::begin_on_process(const Episode& episode) {
   switch (episode.fault) {
     case Fault::crash_replica:
     case Fault::power_replica:
-      if (!place.actor) break;
-      place.actor->kill(power ? Ending::machine : Ending::process);
-      place.down_until = until;
-      past_replicas_.push_back(std::move(place.actor));
+      if (place.actor) crash(place, power ? Ending::machine : Ending::process, until);
       break;
     case Fault::crash_primary:
     case Fault::power_primary:
@@ -120,8 +120,79 @@ void World::begin_on_process(const Episode& episode) {
     case Fault::dead_claim:
       if (primary_up && !primary_->process().paused()) primary_->die_with_claim();
       break;
+    case Fault::twin_replica:
+      if (!place.twin) start_twin(episode.replica);
+      break;
+    case Fault::stranger:
+      if (!stranger_) start_stranger();
+      break;
+    case Fault::forgery:
+      forging_until_ = until + kSecond_ns;
+      later(0, What::forge);
+      break;
     default: break;
   }
+}
+
+void World::crash(Place& place, Ending ending, Instant until) {
+  place.actor->kill(ending);
+  place.down_until = until;
+  past_replicas_.push_back(std::move(place.actor));
+}
+
+void World::start_twin(std::uint32_t index) {
+  places_[index].twin = std::make_unique<ReplicaActor>(
+      network_, teller(), plan_, nullptr, plan_.replicas + 1, index,
+      Draw::of(plan_.seed, "twin", past_replicas_.size() * 64 + index));
+}
+
+void World::end_twin(Place& place) {
+  if (!place.twin) return;
+  place.twin->kill(Ending::process);
+  past_replicas_.push_back(std::move(place.twin));
+}
+
+/// Waits for a moment in which it would matter.
+void World::forge() {
+  if (healed_ || scheduler_.now() > forging_until_) return;
+  if (forger_.forge()) {
+    if (trace_) trace("fault", "a forged unit is sent");
+    return;
+  }
+  later(draw_.between(50 * kMicrosecond_ns, 5 * kMillisecond_ns), What::forge);
+}
+
+void World::start_stranger() {
+  const auto connections =
+      static_cast<std::uint32_t>(draw_.chance(50) ? 200 : draw_.magnitude(1, 8));
+  stranger_ = std::make_unique<Stranger>(network_, plan_.replicas + 2, kPrimaryHost, connections,
+                                         plan_.replicas, Draw(draw_.bits()));
+  tap_.ignore(stranger_->process());
+  result_.effects[Effect::strangers] += connections;
+}
+
+void World::end_stranger() {
+  if (!stranger_) return;
+  stranger_->leave(draw_.chance(700) ? Ending::process : Ending::machine);
+  past_strangers_.push_back(std::move(stranger_));
+}
+
+void World::begin_on_disk(const Episode& episode) {
+  const HostId host = episode.on_primary ? kPrimaryHost : host_of(episode);
+  if (episode.fault != Fault::disk_wipe) return ledgers_->begin(episode, host, draw_);
+  wipe(host, scheduler_.now() + episode.lasts_ns);
+}
+
+/// Another disk is put into a machine that has been switched off.
+void World::wipe(HostId host, Instant until) {
+  if (host == kPrimaryHost) {
+    if (primary_ && primary_->process().blocked()) return;
+    if (primary_ && !primary_->ended()) primary_->kill(Ending::machine);
+    primary_down_until_ = until;
+  } else if (Place& place = places_[host - 1]; place.actor) {
+    crash(place, Ending::machine, until);
+  }
+  ledgers_->wipe(host);
 }
 
 /// Undoes what lasts. Doing so for an episode that has ended, or never began, changes nothing.
@@ -130,6 +201,9 @@ void World::end(const Episode& episode) {
   LinkLaw& there = network_.law(kPrimaryHost, host);
   LinkLaw& back = network_.law(host, kPrimaryHost);
   const LinkLaw calm;
+  if (is_of_disk(episode.fault)) {
+    return ledgers_->end(episode, episode.on_primary ? kPrimaryHost : host);
+  }
   switch (episode.fault) {
     case Fault::slow_link:
       there.latency_max_ns = back.latency_max_ns = calm.latency_max_ns;
@@ -158,8 +232,11 @@ void World::end(const Episode& episode) {
         network_.host(other).law.wake_max_ns = HostLaw{}.wake_max_ns;
       }
       break;
+    case Fault::twin_replica: end_twin(places_[episode.replica]); break;
+    case Fault::stranger: end_stranger(); break;
     default: break;
   }
+  note_links();
 }
 
 }  // namespace quorate::simulation

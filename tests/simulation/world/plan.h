@@ -37,15 +37,31 @@ enum class Fault : std::uint8_t {
   slow_apply,       ///< the program on a replica takes its time
   held_claim,       ///< a writer holds its claim over many turns
   dead_claim,       ///< a writer dies with its claim
+  twin_replica,     ///< a second process that says it is the same replica
+  stranger,         ///< something else connects to the primary
+  forgery,          ///< a unit that nobody sent gets into a connection
+  disk_short,       ///< reads and writes do only a part
+  disk_error,       ///< EIO now and then
+  disk_sync_error,  ///< EIO of one sync, which may have lost what it was to keep
+  disk_dead,        ///< EIO of everything
+  disk_stall,       ///< operations take a second
+  disk_full,
+  disk_misdirect,   ///< writes go elsewhere and say success
+  disk_stale,       ///< writes are not done and say success
+  disk_flip,        ///< bits of what is durable change
+  disk_wipe,        ///< another disk, empty, and a machine that starts anew
 };
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::dead_claim) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::disk_wipe) + 1;
 std::string_view to_string(Fault fault) noexcept;
+/// Only worlds whose programs use their disks have those.
+constexpr bool is_of_disk(Fault fault) noexcept { return fault >= Fault::disk_short; }
 
 struct Episode {
   Fault fault = Fault::reset;
   Instant at = 0;
   Instant lasts_ns = 0;
   std::uint32_t replica = 0;
+  bool on_primary = false;  ///< a fault of a disk: of the primary's
 };
 
 struct Plan {
@@ -54,6 +70,7 @@ struct Plan {
   std::uint32_t replicas = 2;
   std::uint32_t streams = 1;
   std::uint32_t loops = 1;
+  std::uint32_t replica_loops = 1;
   PrimaryOptions primary;   ///< but for addresses and names
   ReplicaOptions replica;
   std::vector<Rule> rules;
@@ -62,6 +79,8 @@ struct Plan {
   std::uint32_t burst = 1;         ///< how many at once
   std::uint32_t record_bytes_max = 256;
   std::uint32_t waited_of_1000 = 100;
+  std::uint32_t blocked_of_10000 = 0;  ///< records whose writer blocks until the release
+  bool ledgers = false;                ///< programs write to their disks as well
   std::int64_t drift_ppm_max = 0;
   std::uint32_t late_sends = 100;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "shard/shard_group.h"
 #include "tests/simulation/world/content.h"
 
 namespace quorate::simulation {
@@ -18,34 +17,18 @@ Position stream_bytes(std::size_t payload_bytes) {
 
 }  // namespace
 
-PrimaryActor::PrimaryActor(Network& network, Teller& teller, const Plan& plan, HostId host,
-                           Draw draw)
-    : network_(network), teller_(teller), plan_(plan), draw_(draw) {
+PrimaryActor::PrimaryActor(Network& network, Teller& teller, const Plan& plan, Ledgers* ledgers,
+                           HostId host, Draw draw)
+    : network_(network), teller_(teller), plan_(plan), ledgers_(ledgers), draw_(draw) {
   open(host);
 }
 
 void PrimaryActor::open(HostId host) {
   process_ = network_.start_process(host);
   EngineOptions engine;
-  engine.loops = plan_.loops;
   engine.trace = [this](TraceLevel level, std::string_view text) { on_trace(level, text); };
-  std::vector<std::unique_ptr<reactor::Reactor>> reactors;
-  std::vector<SimulatedReactor*> loops;
-  for (std::uint32_t i = 0; i < plan_.loops; ++i) {
-    auto reactor = process_->make_reactor();
-    loops.push_back(reactor.get());
-    reactors.push_back(std::move(reactor));
-  }
-  auto shards = shard::ShardGroup::over(engine, std::move(reactors));
-  for (std::uint32_t i = 0; i < plan_.loops; ++i) {
-    shard::Shard& shard = shards->at(i);
-    shard.bind_here();
-    process_->drive(*loops[i], [this, &shard] {
-      shard.turn(kNever);
-      after_turn();
-    });
-  }
-  engine_ = std::make_unique<Engine>(std::move(shards));
+  Loops loops = open_loops(*process_, plan_.loops, engine, [this] { after_turn(); });
+  engine_ = std::move(loops.engine);
   PrimaryOptions options = plan_.primary;
   options.streams = plan_.streams;
   options.listen = Network::address_of(host) + ":" + std::to_string(kPort);
@@ -58,6 +41,7 @@ void PrimaryActor::open(HostId host) {
   primary_ = std::make_unique<Primary>(std::move(opened).value());
   epoch_ = primary_->epoch();
   claimed_.assign(plan_.streams, 0);
+  refusals_.assign(plan_.streams, {});
   watermarks_.assign(plan_.streams * plan_.rules.size(), 0);
   for (const Rule& rule : plan_.rules) {
     auto id = primary_->stream().rule(rule);
@@ -68,7 +52,8 @@ void PrimaryActor::open(HostId host) {
   event.kind = EventKind::reign_began;
   event.epoch = epoch_;
   teller_.tell(event);
-  for (SimulatedReactor* loop : loops) loop->wake();
+  if (ledgers_ != nullptr) disk_ = ledgers_->open(host, *loops.reactors.back());
+  loops.wake();
 }
 
 PrimaryActor::~PrimaryActor() { kill(Ending::process); }
@@ -113,15 +98,52 @@ std::uint32_t PrimaryActor::write(std::uint32_t records) {
   return taken;
 }
 
+/// From nothing to the largest that there is; and one byte more, which must be refused.
+std::size_t PrimaryActor::draw_size() {
+  const std::int64_t allowed_max = static_cast<std::int64_t>(plan_.primary.ring_bytes) / 4 - 8;
+  if (draw_.chance(20)) return 0;
+  if (draw_.between(0, 9'999) == 0) return static_cast<std::size_t>(allowed_max);
+  if (draw_.between(0, 9'999) == 0) {
+    auto claim = primary_->stream(0).claim(static_cast<std::size_t>(allowed_max) + 1);
+    const bool refused = !claim && (claim.error().code == Errc::too_large ||
+                                    claim.error().code == Errc::fenced);
+    if (!refused) teller_.fail("claim: a record beyond the limit was not refused as too large");
+  }
+  return static_cast<std::size_t>(draw_.magnitude(1, plan_.record_bytes_max));
+}
+
+/// A replica that stands still may hold writers up for the stall limit, and once more if it comes
+/// back, while another one has gone on for a while; one that goes on makes space. Only an open
+/// claim is the writers' own affair.
+void PrimaryActor::on_busy(StreamId stream) {
+  constexpr Instant kGapMax_ns = 200 * kMillisecond_ns;
+  Refusal& refusal = refusals_[stream];
+  const Instant now = process_->local_now();
+  const auto of_stream = [&](const Held& held) { return held.stream == stream; };
+  if (std::any_of(held_.begin(), held_.end(), of_stream)) refusal = {};
+  if (refusal.last != kNever) refusal.sum_ns += std::min(now - refusal.last, kGapMax_ns);
+  refusal.last = now;
+  const bool holds = plan_.primary.lag.kind == LagPolicy::Kind::hold;
+  const Instant bound_ns =
+      ((holds ? 3 * plan_.primary.lag.stall_limit.count() : 0) + 1500) * kMillisecond_ns;
+  if (refusal.sum_ns <= bound_ns) return;
+  teller_.fail("liveness: writers of stream " + std::to_string(stream) + " are refused for " +
+               std::to_string(refusal.sum_ns / kMillisecond_ns) + " ms, the stall limit is " +
+               std::to_string(plan_.primary.lag.stall_limit.count()) + " ms");
+}
+
 bool PrimaryActor::write_one(StreamId stream) {
-  const auto size = static_cast<std::size_t>(
-      draw_.chance(20) ? 0 : draw_.magnitude(1, plan_.record_bytes_max));
+  const std::size_t size = draw_size();
   auto claim = primary_->stream(stream).claim(size);
   if (!claim) {
     const Errc code = claim.error().code;
     if (code != Errc::busy && code != Errc::fenced) teller_.fail("claim: " + claim.error().text);
+    if (code != Errc::busy) return false;
+    on_busy(stream);
+    if (draw_.chance(plan_.blocked_of_10000)) block_for_space(stream, size);
     return false;
   }
+  refusals_[stream] = {};
   Claim space = std::move(claim).value();
   fill(space.bytes(), ++keys_);
   HistoryEvent event;
@@ -143,7 +165,46 @@ bool PrimaryActor::write_one(StreamId stream) {
     teller_.fail("a ticket names another position than its claim");
   }
   if (draw_.chance(plan_.waited_of_1000)) await(ticket);
+  if (draw_.between(0, 9'999) < plan_.blocked_of_10000) block_for_release(ticket);
   return true;
+}
+
+/// Calls that block, as a program makes them that has no other thread: the world goes on inside.
+void PrimaryActor::block_for_release(const Ticket& ticket) {
+  const auto rule = static_cast<std::uint8_t>(
+      draw_.between(0, static_cast<std::int64_t>(rules_.size()) - 1));
+  const Instant limit_ns = draw_.magnitude(kMicrosecond_ns, 500 * kMillisecond_ns);
+  const Instant deadline = process_->local_now() + limit_ns;
+  process_->block();
+  auto outcome = primary_->stream(ticket.stream)
+                     .wait(ticket, rules_[rule], std::chrono::nanoseconds(limit_ns));
+  process_->unblock();
+  if (!outcome) return teller_.fail("wait: " + outcome.error().text);
+  if (outcome.value().kind == OutcomeKind::pending) {
+    if (process_->local_now() < deadline) teller_.fail("wait: pending before its time is over");
+    return teller_.count(Effect::waits_given_up);
+  }
+  // Judged like a waiter that was told.
+  HistoryEvent event;
+  event.kind = EventKind::awaited;
+  event.stream = ticket.stream;
+  event.end = ticket.end;
+  event.rule = rule;
+  event.waiter = ++waiters_;
+  teller_.tell(event);
+  event.kind = EventKind::resolved;
+  event.outcome = outcome.value().kind;
+  event.copies = outcome.value().copies;
+  teller_.tell(event);
+  teller_.count(Effect::waits_released);
+}
+
+void PrimaryActor::block_for_space(StreamId stream, std::size_t payload_bytes) {
+  const std::chrono::nanoseconds limit(draw_.magnitude(kMicrosecond_ns, 200 * kMillisecond_ns));
+  process_->block();
+  primary_->stream(stream).wait_space(payload_bytes, limit);
+  process_->unblock();
+  teller_.count(Effect::waits_for_space);
 }
 
 void PrimaryActor::await(const Ticket& ticket) {
@@ -153,8 +214,7 @@ void PrimaryActor::await(const Ticket& ticket) {
   event.end = ticket.end;
   event.rule = static_cast<std::uint8_t>(
       draw_.between(0, static_cast<std::int64_t>(rules_.size()) - 1));
-  event.waiter = ++waiters_;
-  teller_.tell(event);
+  event.waiter = waiters_ + 1;
   const auto callback = [this, waiter = event.waiter](const Outcome& outcome) {
     HistoryEvent resolved;
     resolved.kind = EventKind::resolved;
@@ -165,7 +225,12 @@ void PrimaryActor::await(const Ticket& ticket) {
   };
   const Status registered =
       primary_->stream(ticket.stream).on_released(ticket, rules_[event.rule], callback);
-  if (!registered) teller_.fail("on_released: " + registered.error().text);
+  if (registered) {
+    ++waiters_;
+    return teller_.tell(event);
+  }
+  if (registered.error().code == Errc::busy) return;
+  teller_.fail("on_released: " + registered.error().text);
 }
 
 void PrimaryActor::die_with_claim() {
@@ -213,6 +278,7 @@ void PrimaryActor::kill(Ending ending) {
   HistoryEvent event;
   event.kind = EventKind::closing;
   teller_.tell(event);
+  if (disk_) disk_->stop();
   process_->kill(ending);
   // Somebody is inside a call of the handle: it goes when that returns.
   if (!process_->blocked()) bury();
@@ -230,6 +296,7 @@ void PrimaryActor::bury() {
   held_.clear();
   primary_.reset();
   engine_.reset();
+  disk_.reset();
   HistoryEvent event;
   event.kind = EventKind::reign_ended;
   teller_.tell(event);

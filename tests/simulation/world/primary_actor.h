@@ -12,6 +12,9 @@
 #include "tests/simulation/model/model.h"
 #include "tests/simulation/system/network.h"
 #include "tests/simulation/system/simulated_reactor.h"
+#include "tests/simulation/world/effects.h"
+#include "tests/simulation/world/ledgers.h"
+#include "tests/simulation/world/loops.h"
 #include "tests/simulation/world/plan.h"
 
 namespace quorate::simulation {
@@ -23,6 +26,7 @@ struct Teller {
   [[nodiscard]] virtual bool tracing() const = 0;
   /// Something failed that must not.
   virtual void fail(const std::string& what) = 0;
+  virtual void count(Effect effect) = 0;
 
  protected:
   ~Teller() = default;
@@ -30,7 +34,9 @@ struct Teller {
 
 class PrimaryActor {
  public:
-  PrimaryActor(Network& network, Teller& teller, const Plan& plan, HostId host, Draw draw);
+  /// `ledgers`: null if this world has none.
+  PrimaryActor(Network& network, Teller& teller, const Plan& plan, Ledgers* ledgers, HostId host,
+               Draw draw);
   ~PrimaryActor();
   PrimaryActor(const PrimaryActor&) = delete;
   PrimaryActor& operator=(const PrimaryActor&) = delete;
@@ -65,21 +71,32 @@ class PrimaryActor {
   void open(HostId host);
   void after_turn();
   void bury();
+  [[nodiscard]] std::size_t draw_size();
+  void on_busy(StreamId stream);
   bool write_one(StreamId stream);
   void await(const Ticket& ticket);
+  void block_for_release(const Ticket& ticket);
+  void block_for_space(StreamId stream, std::size_t payload_bytes);
   void on_trace(TraceLevel level, std::string_view text);
 
   Network& network_;
   Teller& teller_;
   const Plan& plan_;
+  Ledgers* ledgers_;
   Draw draw_;
   std::unique_ptr<Process> process_;
+  std::unique_ptr<DiskActor> disk_;  ///< runs in a loop of the engine
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Primary> primary_;
   Epoch epoch_;
   std::vector<RuleId> rules_;
   std::vector<Position> claimed_;            ///< by stream: where the next claim begins
   std::vector<Position> watermarks_;         ///< by stream and rule: as last told
+  struct Refusal {
+    Instant last = kNever;  ///< kNever: the last claim was taken
+    Instant sum_ns = 0;     ///< for how long claims have been refused, at least
+  };
+  std::vector<Refusal> refusals_;            ///< by stream
   std::vector<Held> held_;
   Instant hold_until_ = 0;
   std::uint64_t keys_ = 0;

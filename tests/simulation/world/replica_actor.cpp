@@ -2,16 +2,17 @@
 
 #include <utility>
 
-#include "shard/shard_group.h"
 #include "tests/simulation/world/content.h"
+#include "tests/simulation/world/loops.h"
 
 namespace quorate::simulation {
 
-ReplicaActor::ReplicaActor(Network& network, Teller& teller, const Plan& plan, HostId host,
-                           std::uint32_t replica, Draw draw)
+ReplicaActor::ReplicaActor(Network& network, Teller& teller, const Plan& plan, Ledgers* ledgers,
+                           HostId host, std::uint32_t replica, Draw draw)
     : network_(network),
       teller_(teller),
       plan_(plan),
+      ledgers_(ledgers),
       index_(replica),
       draw_(draw),
       apply_([this](const Record& record) { apply(record); }) {
@@ -30,25 +31,16 @@ void ReplicaActor::open(HostId host) {
   engine.trace = [this, name](TraceLevel, std::string_view text) {
     if (teller_.tracing()) teller_.trace(name.c_str(), std::string(text));
   };
-  std::vector<std::unique_ptr<reactor::Reactor>> reactors;
-  auto reactor = process_->make_reactor();
-  SimulatedReactor& loop = *reactor;
-  reactors.push_back(std::move(reactor));
-  auto shards = shard::ShardGroup::over(engine, std::move(reactors));
-  shard::Shard& shard = shards->at(0);
-  shard.bind_here();
-  process_->drive(loop, [this, &shard] {
-    shard.turn(kNever);
-    apply_soon();
-  });
-  engine_ = std::make_unique<Engine>(std::move(shards));
+  Loops loops = open_loops(*process_, plan_.replica_loops, engine, [this] { apply_soon(); });
+  engine_ = std::move(loops.engine);
   ReplicaOptions options = plan_.replica;
   options.name = name;
   options.primary = Network::address_of(0) + ":7400";
   auto opened = Replica::open(*engine_, options);
   if (!opened) return teller_.fail("open of a replica: " + opened.error().text);
   replica_ = std::make_unique<Replica>(std::move(opened).value());
-  loop.wake();
+  if (ledgers_ != nullptr) disk_ = ledgers_->open(host, *loops.reactors.back());
+  loops.wake();
 }
 
 ReplicaActor::~ReplicaActor() { kill(Ending::process); }
@@ -108,6 +100,7 @@ void ReplicaActor::show() {
 
 void ReplicaActor::kill(Ending ending) {
   if (std::exchange(ended_, true)) return;
+  if (disk_) disk_->stop();
   process_->kill(ending);
   HistoryEvent event;
   event.kind = EventKind::process_ended;
@@ -116,6 +109,7 @@ void ReplicaActor::kill(Ending ending) {
   teller_.tell(event);
   replica_.reset();
   engine_.reset();
+  disk_.reset();
 }
 
 }  // namespace quorate::simulation

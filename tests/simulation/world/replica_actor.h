@@ -17,7 +17,8 @@ namespace quorate::simulation {
 
 class ReplicaActor final : private Scheduler::Target {
  public:
-  ReplicaActor(Network& network, Teller& teller, const Plan& plan, HostId host,
+  /// `ledgers`: null if this world has none.
+  ReplicaActor(Network& network, Teller& teller, const Plan& plan, Ledgers* ledgers, HostId host,
                std::uint32_t replica, Draw draw);
   ~ReplicaActor();
   ReplicaActor(const ReplicaActor&) = delete;
@@ -45,10 +46,12 @@ class ReplicaActor final : private Scheduler::Target {
   Network& network_;
   Teller& teller_;
   const Plan& plan_;
+  Ledgers* ledgers_;
   const std::uint32_t index_;
   Draw draw_;
   Apply apply_;
   std::unique_ptr<Process> process_;
+  std::unique_ptr<DiskActor> disk_;  ///< runs in the loop of the engine
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Replica> replica_;
   Instant slow_until_ = 0;

@@ -47,6 +47,7 @@ World::World(const Plan& plan, bool trace)
       network_(scheduler_, plan.seed),
       model_(model_of(plan)),
       tap_([this](const HistoryEvent& event) { tell(event); }),
+      forger_(network_, tap_, Draw::of(plan.seed, "forger")),
       draw_(Draw::of(plan.seed, "world")),
       places_(plan.replicas) {
   network_.observe(&tap_);
@@ -55,6 +56,10 @@ World::World(const Plan& plan, bool trace)
     Host& added = network_.add_host(drifts.between(-plan.drift_ppm_max, plan.drift_ppm_max));
     added.law.late_sends = plan.late_sends;
   }
+  if (plan.ledgers) ledgers_ = std::make_unique<Ledgers>(network_, plan);
+  // Ledgers are on the disks of those. Twins and strangers come from machines of their own.
+  network_.add_host(0).law.late_sends = plan.late_sends;
+  network_.add_host(0).law.late_sends = plan.late_sends;
 }
 
 World::~World() = default;
@@ -93,9 +98,18 @@ void World::fire(std::uint64_t what) {
     case What::write: return write();
     case What::tend: return tend();
     case What::look: return look();
-    case What::begin: return begin(plan_.episodes[index]);
+    case What::forge: return forge();
+    case What::begin:
+      expect_episode(index + 1);
+      return begin(plan_.episodes[index]);
     case What::end: return end(plan_.episodes[index]);
   }
+}
+
+/// One at a time: a heap full of what is far away costs each event.
+void World::expect_episode(std::uint32_t index) {
+  if (index >= plan_.episodes.size()) return;
+  later(plan_.episodes[index].at - scheduler_.now(), What::begin, index);
 }
 
 WorldResult World::run() {
@@ -103,9 +117,7 @@ WorldResult World::run() {
   later(0, What::look);
   later(kMillisecond_ns, What::write);
   later(kTend_ns, What::tend);
-  for (std::uint32_t i = 0; i < plan_.episodes.size(); ++i) {
-    later(plan_.episodes[i].at, What::begin, i);
-  }
+  expect_episode(0);
   run_until(plan_.horizon);
   heal();
   converge();
@@ -160,7 +172,62 @@ void World::look() {
   count_time();
   tend_primary(now);
   for (std::uint32_t i = 0; i < places_.size(); ++i) tend_replica(places_[i], i, now);
+  if (ledgers_ && !ledgers_->violation().empty()) fail(ledgers_->violation());
+  check_bounds();
+  for (std::uint32_t i = 0; i < places_.size(); ++i) check_silence(places_[i], i);
   later(kLook_ns, What::look);
+}
+
+/// Whoever connects, and however often: no more sockets than the engine promises to hold.
+void World::check_bounds() {
+  constexpr std::uint32_t kStrangersMax = 128;
+  constexpr std::uint32_t kClientsMax = 32;
+  constexpr std::uint32_t kGoing = 4;
+  const std::uint32_t primary_max =
+      1 + plan_.loops * (plan_.replicas + kStrangersMax + kClientsMax + kGoing);
+  if (primary_ && primary_->process().open_sockets() > primary_max) {
+    fail("bounds: the primary holds " + std::to_string(primary_->process().open_sockets()) +
+         " sockets, at most " + std::to_string(primary_max) + " are right");
+  }
+  for (const Place& place : places_) {
+    if (place.actor && place.actor->process().open_sockets() > 2 * plan_.loops) {
+      fail("bounds: a replica holds " + std::to_string(place.actor->process().open_sockets()) +
+           " sockets");
+    }
+  }
+}
+
+void World::note_links() {
+  for (HostId host = 1; host <= plan_.replicas; ++host) {
+    Place& place = places_[host - 1];
+    if (!network_.is_cut(host, kPrimaryHost)) place.unheard_since = scheduler_.now();
+    if (!network_.is_cut(kPrimaryHost, host)) place.unhearing_since = scheduler_.now();
+  }
+}
+
+/// Who hears nothing of a peer for long enough gives it up, and says so.
+void World::check_silence(Place& place, std::uint32_t index) {
+  const auto runs = [](Process& process) { return !process.paused() && !process.blocked(); };
+  const Instant now = scheduler_.now();
+  const auto timeout = std::max({plan_.primary.peer_timeout, plan_.replica.peer_timeout,
+                                 3 * plan_.primary.heartbeat, 3 * plan_.replica.heartbeat});
+  const Instant bound_ns = 2 * (timeout.count() + 1000) * kMillisecond_ns;
+  // Others may speak in its name, on links that are not cut.
+  const bool primary_runs = primary_ && !primary_->ended() && runs(primary_->process());
+  if (!primary_runs || place.twin || stranger_) place.unheard_since = now;
+  if (!place.actor || !runs(place.actor->process())) place.unhearing_since = now;
+  note_links();
+  const std::string name = "r" + std::to_string(index + 1);
+  if (now - place.unheard_since > bound_ns) {
+    for (const ReplicaStatus& replica : primary_->status(0).replicas) {
+      if (replica.name != name || replica.state != ReplicaStatus::State::streaming) continue;
+      fail("silence: " + name + " is unheard of and counts as connected; " + state());
+    }
+  }
+  if (now - place.unhearing_since > bound_ns &&
+      place.actor->report().state == ReplicaReport::State::streaming) {
+    fail("silence: " + name + " hears nothing and thinks that it is connected; " + state());
+  }
 }
 
 /// Only time in which the primary was there, was offered 100 records a second and took some.
@@ -196,7 +263,7 @@ void World::begin_reign() {
   ++result_.reigns;
   if (trace_) trace("operator", "starts a primary");
   for (Place& place : places_) place.fresh = false;
-  primary_ = std::make_unique<PrimaryActor>(network_, teller(), plan_, kPrimaryHost,
+  primary_ = std::make_unique<PrimaryActor>(network_, teller(), plan_, ledgers_.get(), kPrimaryHost,
                                             Draw::of(plan_.seed, "primary", result_.reigns));
 }
 
@@ -226,7 +293,7 @@ void World::tend_replica(Place& place, std::uint32_t index, Instant now) {
   if (trace_) trace("operator", "starts r" + std::to_string(index + 1));
   place.fresh = true;
   place.actor = std::make_unique<ReplicaActor>(
-      network_, teller(), plan_, index + 1, index,
+      network_, teller(), plan_, ledgers_.get(), index + 1, index,
       Draw::of(plan_.seed, "replica", past_replicas_.size() * 64 + index));
 }
 
@@ -293,6 +360,23 @@ void World::finish() {
   for (Place& place : places_) {
     if (place.actor) place.actor->kill(Ending::process);
   }
+  if (ledgers_) {
+    ledgers_->read_back();
+    if (!ledgers_->violation().empty()) fail(ledgers_->violation());
+  }
+  count_effects();
+}
+
+void World::count_effects() {
+  const NetworkCounts& counts = network_.counts();
+  Effects& effects = result_.effects;
+  effects[Effect::held_by_cuts] = counts.pieces_held_by_cuts;
+  effects[Effect::limited] = counts.pieces_limited;
+  effects[Effect::connections_reset] = counts.resets;
+  effects[Effect::half_open] = counts.half_open;
+  effects[Effect::bits_flipped] = counts.bits_flipped;
+  result_.forged = forger_.counts();
+  if (ledgers_) ledgers_->add_to(effects);
 }
 
 std::string World::state() {

@@ -1,0 +1,43 @@
+#pragma once
+
+// A world in a process of its own: an engine that aborts, hangs or corrupts its memory costs that
+// process and nothing else.
+
+#include <array>
+#include <climits>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/world/world.h"
+
+namespace quorate::simulation {
+
+/// What a process says of its world. Fits into one atomic write to a pipe, so it arrives whole.
+struct Report {
+  std::uint64_t seed;
+  std::uint32_t done;  ///< 0: has only begun
+  std::uint32_t failed;
+  std::uint64_t hash, events, offered, appended, applied, releases, reigns;
+  std::int64_t simulated_ns, counted_ns;
+  std::array<std::uint64_t, kFaults> faults;
+  Effects effects;
+  std::array<std::uint64_t, kForgeries> forged;
+  char what[1024];  ///< empty unless it failed
+};
+static_assert(sizeof(Report) <= PIPE_BUF);
+
+void write_report(int pipe, const Report& report);
+/// In this process.
+Report run_here(const Plan& plan, bool trace);
+/// Of this process, from now on: it is ended by a signal when its world takes so long.
+void limit_time(std::uint32_t cpu_limit_s);
+/// From what waitpid() said.
+std::string how_it_died(int status);
+
+/// In a process of its own. `trace`: printed to the standard output.
+Report run_apart(const Plan& plan, bool trace, std::uint32_t cpu_limit_s);
+/// The end of the trace of a world, at most so many lines.
+std::vector<std::string> last_lines(const Plan& plan, std::uint32_t cpu_limit_s, std::size_t most);
+
+}  // namespace quorate::simulation
