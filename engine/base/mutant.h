@@ -49,6 +49,12 @@
   plant(unread_pages_dropped, "an idle replica gives back what its program has not read") \
   plant(silence_unnoticed, "a peer that says nothing is never given up")                  \
   plant(control_unchecked, "the checksum of messages is not looked at")                   \
+  plant(fenced_early, "a claim is open for too long at once")                             \
+  plant(waiters_refused, "nobody may wait any more after a while")                        \
+  plant(wait_outlasts, "a wait goes on beyond its time")                                  \
+  plant(durable_told, "a replica tells as durable what it holds in memory")               \
+  plant(connection_kept, "the memory of a connection is never given back")                \
+  plant(resume_refused, "whoever comes back needs a full copy")                           \
   plant(stall_never_ends, "a replica that stands still holds writers up for ever")        \
   plant(park_forgotten, "a send that nobody takes keeps its space")                       \
   plant(sequence_skips, "a cut send leaves a gap in the sequence numbers")

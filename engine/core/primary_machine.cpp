@@ -85,6 +85,7 @@ bool PrimaryMachine::matches(const ResumeClaim& claim, const FrameIndex& frames,
                              Position reclaimed) const noexcept {
   if (claim.position < reclaimed || claim.position > sealed_) return false;
   if (QUORATE_MUTANT(history_unmatched)) return true;
+  if (QUORATE_MUTANT(resume_refused) && claim.position > 0) return false;
   if (claim.position == 0) return claim.epoch == Epoch{};
   const FrameEntry* frame = frames.ends_at(claim.position);
   return frame != nullptr && frame->epoch == claim.epoch && frame->checksum == claim.checksum;

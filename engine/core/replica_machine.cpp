@@ -96,7 +96,8 @@ void ReplicaMachine::on_applied(Position applied) noexcept {
 
 Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
   return {config_.stream, session_epoch_, config_.incarnation,
-          QUORATE_MUTANT(acknowledges_ahead) ? received_ + 8 : received_, 0, applied_,
+          QUORATE_MUTANT(acknowledges_ahead) ? received_ + 8 : received_,
+          QUORATE_MUTANT(durable_told) ? received_ : 0, applied_,
           credit_limit()};
 }
 

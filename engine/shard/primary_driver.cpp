@@ -204,7 +204,8 @@ bool PrimaryDriver::looks_on(PrimaryStream& stream, Instant now) {
 bool PrimaryDriver::awaits_claim(PrimaryStream& stream, Instant now) {
   if (stream.stuck_since == kNever) stream.stuck_since = now;
   const std::int64_t age_ns = now - stream.stuck_since;
-  const std::int64_t deadline_ns = shared_.options.claim_deadline.count() * kMillisecond_ns;
+  const std::int64_t deadline_ns = shared_.options.claim_deadline.count() * kMillisecond_ns /
+                                   (QUORATE_MUTANT(fenced_early) ? 50 : 1);
   if (age_ns >= deadline_ns && !QUORATE_MUTANT(never_fenced)) {
     fence(stream);
     return false;
@@ -276,6 +277,7 @@ void PrimaryDriver::publish(Instant now) {
 void PrimaryDriver::add_link(reactor::Socket socket, std::span<const std::byte> read_ahead) {
   if (phase_ == Phase::leaving || phase_ == Phase::closed) return shard_.reactor().close(socket);
   links_.push_back(std::make_unique<PrimaryLink>(*this, socket, read_ahead, shard_.now()));
+  if (QUORATE_MUTANT(connection_kept)) static_cast<void>(::operator new(64u << 10));
   if (read_ahead.empty()) Counters::add(counters.connections_accepted);
   PrimaryLink& link = *links_.back();
   link.start();

@@ -27,7 +27,7 @@ Status ReleaseWaiters::add(PrimaryStream& stream, std::uint32_t local_stream, Ru
   Status added = Done{};
   if (closed_.load()) {
     added = Error(Errc::closed, "the primary is closed");
-  } else if (waiting_.fetch_add(1) >= waiters_max_ ||
+  } else if (waiting_.fetch_add(1) >= waiters_max_ || QUORATE_MUTANT_AFTER(waiters_refused, 100) ||
              !requests_.push({&stream, local_stream, rule, target, std::move(callback)})) {
     waiting_.fetch_sub(1);
     added = Error(Errc::busy,

@@ -96,6 +96,9 @@ TEST(Command, NumbersOutsideOfTheirRangeAreRefused) {
   expect_refused("--jobs 0", "--jobs: Value 0 not in range");
   expect_refused("--cpu-limit 0", "--cpu-limit: Value 0 not in range");
   expect_refused("--minutes 0", "--minutes: found 0, allowed more than 0 and at most 100000");
+  expect_refused("--minutes 1e-9", "--minutes: found 1e-09, allowed at least 0.01");
+  expect_refused("--regressions ", "--regressions");
+  expect_refused("--seed 1 --shrink --only 3s", "excludes");
   expect_refused("--minutes -1", "--minutes: found -1, allowed");
   expect_refused("--minutes nan", "--minutes");
   expect_refused("--minutes inf", "--minutes");

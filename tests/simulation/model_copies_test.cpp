@@ -101,6 +101,11 @@ TEST(ModelRejects, AnAcknowledgementBeyondWhatIsHeldIsRejected) {
                          [](HistoryEvent& ack) { ack.end += 8; });
 }
 
+TEST(ModelRejects, AnAcknowledgementOfSomethingDurableIsRejected) {
+  expect_change_rejected(rules::kAcknowledgements, "nothing is durable", EventKind::ack_sent,
+                         any_event, [](HistoryEvent& ack) { ack.durable = ack.end; });
+}
+
 TEST(ModelRejects, AnAcknowledgementBeyondWhatIsAppliedIsRejected) {
   expect_rejected(rules::kAcknowledgements, "has applied", [](Spoiling& spoiling) {
     const auto ack = spoiling.pick(EventKind::ack_sent, [&](std::size_t i) {
@@ -191,7 +196,8 @@ TEST(ModelRejects, ApplyingWhatIsNotCommittedIsRejected) {
     // Nothing has reached the primary, so nothing but what it wrote is certain.
     spoiling.erase_kinds({EventKind::ack_sent, EventKind::ack_delivered,
                           EventKind::claim_delivered, EventKind::watermark, EventKind::committed,
-                          EventKind::commit_delivered, EventKind::awaited, EventKind::resolved,
+                          EventKind::commit_sent, EventKind::commit_delivered, EventKind::awaited,
+                          EventKind::resolved,
                           EventKind::shown});
     return true;
   });
@@ -252,7 +258,8 @@ TEST(ModelRejects, ExposingWhatIsNotCommittedIsRejected) {
     }
     spoiling.erase_kinds({EventKind::ack_sent, EventKind::ack_delivered,
                           EventKind::claim_delivered, EventKind::watermark, EventKind::committed,
-                          EventKind::commit_delivered, EventKind::awaited, EventKind::resolved,
+                          EventKind::commit_sent, EventKind::commit_delivered, EventKind::awaited,
+                          EventKind::resolved,
                           EventKind::applied});
     for (HistoryEvent& event : spoiling.history.events) {
       if (event.kind == EventKind::shown) event.applied = 0;

@@ -97,6 +97,11 @@ TEST(ModelRejects, ACommitToldBeyondWhatIsCommittedIsRejected) {
                          [](HistoryEvent& commit) { commit.end += 1u << 20; });
 }
 
+TEST(ModelRejects, ACommitSaidBeforeItIsTrueIsRejected) {
+  expect_change_rejected(rules::kCommits, "the primary tells", EventKind::commit_sent, any_event,
+                         [](HistoryEvent& commit) { commit.end += 1u << 20; });
+}
+
 TEST(ModelRejects, AWaiterToldTwiceIsRejected) {
   expect_echo_rejected(rules::kWaiters, "does not wait", EventKind::resolved, any_event,
                        unchanged);

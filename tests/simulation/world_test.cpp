@@ -72,7 +72,8 @@ TEST(Cuts, AreReadAsTheyAreWritten) {
   EXPECT_EQ(cuts.to_string(), "12s:3,7,20");
   ASSERT_TRUE(Cuts::parse("5s", cuts));
   EXPECT_FALSE(cuts.chosen);
-  for (const char* bad : {"", "s", "5", "5s:", "5s,", "5s:x", "5s:1;2", "5s:1,,2"}) {
+  for (const char* bad : {"", "s", "5", "5s:", "5s,", "5s:x", "5s:1;2", "5s:1,,2", "5s:1,",
+                          "5s:2,1", "5s:1,1"}) {
     const bool read = Cuts::parse(bad, cuts);
     EXPECT_TRUE(!read || std::string(bad) == "5s:") << bad;
   }

@@ -32,9 +32,11 @@ enum class EventKind : std::uint8_t {
   process_ended,  ///< replica, process
   // The wire. Only what arrived whole and unchanged is delivered.
   frame_delivered,  ///< process, stream, epoch, begin, end
+  commit_sent,      ///< stream, end: the primary says so on its way to somebody
   commit_delivered, ///< process, stream, end, epoch if known
   claim_sent,       ///< process, stream, epoch, end: what it says it holds, when it resumes
   claim_delivered,  ///< process, stream, epoch, end
+  /// refused: it needs a full copy.
   claim_answered,   ///< process, stream: the primary has looked at what was delivered, and says so
   ack_sent,         ///< process, stream, epoch, end (received), applied
   ack_delivered,    ///< process, stream, epoch, end (received), applied
@@ -51,6 +53,7 @@ enum class EventKind : std::uint8_t {
 struct HistoryEvent {
   EventKind kind = EventKind::reign_began;
   std::uint8_t rule = 0;
+  bool refused = false;
   OutcomeKind outcome = OutcomeKind::pending;
   std::uint32_t copies = 0;
   StreamId stream = 0;
@@ -61,6 +64,7 @@ struct HistoryEvent {
   Position begin = 0;
   Position end = 0;
   Position applied = 0;
+  Position durable = 0;  ///< of an acknowledgement
   std::uint64_t content = 0;
 };
 

@@ -74,6 +74,7 @@ void Model::on_process(const HistoryEvent& event) {
     case EventKind::process_began: return processes_.begin(event, violation_);
     case EventKind::process_ended: return processes_.end(event, violation_);
     case EventKind::frame_delivered: return processes_.on_frame(event, violation_);
+    case EventKind::commit_sent: return processes_.on_commit_sent(event, violation_);
     case EventKind::commit_delivered: return processes_.on_commit(event, violation_);
     case EventKind::claim_sent: return processes_.on_claim(event, violation_);
     case EventKind::ack_sent: return processes_.on_acknowledgement(event, violation_);
@@ -89,6 +90,7 @@ void Model::on_process(const HistoryEvent& event) {
 
 void Model::on_quiet(const HistoryEvent& event) {
   if (!reigns_.reigning()) return;
+  processes_.check_resumes(violation_);
   processes_.check_converged(event.content, violation_);
   waiters_.check_released_told(violation_);
 }

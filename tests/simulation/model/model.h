@@ -29,6 +29,9 @@ struct ModelConfig {
   std::uint32_t streams = 1;
   std::uint32_t protected_copies = 1;
   std::vector<ModelRule> rules;
+  /// A replica that lacks no more than both may be expected back.
+  std::uint64_t near_bytes = 0;
+  std::uint64_t near_records = 0;
 };
 
 class Model {

@@ -61,6 +61,14 @@ void Processes::on_frame(const HistoryEvent& event, Violation& violation) {
   copy.take_frame(event, log, violation);
 }
 
+void Processes::on_commit_sent(const HistoryEvent& event, Violation& violation) {
+  if (known(event, violation) == nullptr) return;
+  StreamLog* log = reigns_.current(event.stream);
+  if (log == nullptr || event.end == 0 || log->is_committed(event.end)) return;
+  violation.fail(rules::kCommits, "stream ", event.stream, ": the primary tells process ",
+                 event.process, " of ", event.end, ", committed is ", log->committed());
+}
+
 /// A process that holds nothing may be told by whichever primary it has reached.
 void Processes::on_commit(const HistoryEvent& event, Violation& violation) {
   Process* process = living(event, violation);
@@ -86,6 +94,11 @@ void Processes::on_claim(const HistoryEvent& event, Violation& violation) {
 void Processes::on_acknowledgement(const HistoryEvent& event, Violation& violation) {
   Process* process = living(event, violation);
   if (process == nullptr) return;
+  if (event.durable != 0) {
+    return violation.fail(rules::kAcknowledgements, "process ", event.process, " stream ",
+                          event.stream, ": says durable ", event.durable,
+                          ", and nothing is durable in this version");
+  }
   Copy& copy = process->copies[event.stream];
   const bool known = copy.log() != nullptr ||
                      reigns_.find(event.epoch, event.stream, process->born_in) != nullptr;
@@ -125,7 +138,20 @@ void Processes::on_told(const HistoryEvent& event, Violation& violation) {
 void Processes::on_answered(const HistoryEvent& event, Violation& violation) {
   Process* process = known(event, violation);
   StreamLog* log = reigns_.current(event.stream);
-  if (process != nullptr && log != nullptr) log->answer_claim(process->replica, event.process);
+  if (process == nullptr || log == nullptr) return;
+  const Position claimed = log->claim_of(process->replica, event.process);
+  if (claimed > 0 && !event.refused) ++resumed_;
+  const bool near = claimed > 0 && log->claimed() - claimed <= config_.near_bytes &&
+                    log->records_behind(claimed) <= config_.near_records;
+  if (near && event.refused) ++near_refused_;
+  log->answer_claim(process->replica, event.process);
+}
+
+void Processes::check_resumes(Violation& violation) const {
+  constexpr std::uint64_t kMany = 5;
+  if (resumed_ > 0 || near_refused_ < kMany) return;
+  violation.fail(rules::kConvergence, "none of ", near_refused_,
+                 " that came back with nearly everything was resumed");
 }
 
 void Processes::on_session_ended(const HistoryEvent& event, Violation& violation) {

@@ -23,6 +23,8 @@ class Processes {
   // What reached a process or was done by it. Only while it lives.
 
   void on_frame(const HistoryEvent& event, Violation& violation);
+  /// Said too early, it would be right by the time it arrives.
+  void on_commit_sent(const HistoryEvent& event, Violation& violation);
   void on_commit(const HistoryEvent& event, Violation& violation);
   void on_claim(const HistoryEvent& event, Violation& violation);
   void on_acknowledgement(const HistoryEvent& event, Violation& violation);
@@ -36,6 +38,8 @@ class Processes {
   void on_answered(const HistoryEvent& event, Violation& violation);
   void on_session_ended(const HistoryEvent& event, Violation& violation);
 
+  /// Of many that came back with nearly everything, some were taken.
+  void check_resumes(Violation& violation) const;
   /// Every replica of the set has a process that has all.
   void check_converged(std::uint64_t replicas, Violation& violation);
   /// Lets go of what was written in reigns that no process can need.
@@ -57,6 +61,8 @@ class Processes {
   const ModelConfig& config_;
   Reigns& reigns_;
   std::vector<std::unique_ptr<Process>> processes_;  ///< by number; null for those unused
+  std::uint64_t near_refused_ = 0;  ///< claims of the current epoch that lacked little
+  std::uint64_t resumed_ = 0;
 };
 
 }  // namespace quorate::simulation

@@ -296,6 +296,12 @@ class Maker {
     HistoryEvent commit = of_sink(EventKind::commit_delivered, process, stream);
     commit.end = source.committed;
     if (below(2) == 0) commit.epoch = frame.epoch;
+    say_commit(process, commit);
+  }
+
+  void say_commit(Process& process, const HistoryEvent& commit) {
+    events_.push_back(commit);
+    events_.back().kind = EventKind::commit_sent;
     process.coming.push_back(commit);
   }
 
@@ -460,7 +466,7 @@ class Maker {
       while (process.sinks[stream].sent < source.written) send(process, stream);
       HistoryEvent commit = of_sink(EventKind::commit_delivered, process, stream);
       commit.end = source.committed;
-      process.coming.push_back(commit);
+      say_commit(process, commit);
       while (!process.coming.empty()) deliver(process);
       apply(process, stream, ~0ull);
       show(process, stream);

@@ -50,7 +50,7 @@ class Spoiling {
       if (event.kind >= EventKind::claim_delivered && event.kind <= EventKind::claim_answered) {
         continue;
       }
-      if (event.kind == EventKind::ack_delivered) continue;
+      if (event.kind == EventKind::ack_delivered || event.kind == EventKind::commit_sent) continue;
       if (event.process == at(index).process && event.stream == at(index).stream &&
           event.kind != EventKind::commit_delivered && event.kind != EventKind::session_ended) {
         return i;

@@ -38,6 +38,13 @@ ModelRecord* StreamLog::find(Position begin) noexcept {
   return found != records_.end() && found->begin == begin ? &*found : nullptr;
 }
 
+std::uint64_t StreamLog::records_behind(Position position) const noexcept {
+  const auto found = std::lower_bound(
+      records_.begin(), records_.end(), position,
+      [](const ModelRecord& record, Position at) { return record.begin < at; });
+  return static_cast<std::uint64_t>(records_.end() - found);
+}
+
 bool StreamLog::settle(Position begin, ModelRecord::State state, Violation& violation) {
   ModelRecord* record = find(begin);
   if (record == nullptr || record->state != ModelRecord::State::open) {

@@ -47,6 +47,10 @@ class StreamLog {
   /// A claim has reached the primary, which may see it soon, or never on a connection that it
   /// gives up. `received`: what it says the process holds of this epoch.
   void take_claim(std::uint32_t replica, std::uint32_t process, Position received) noexcept;
+  /// What it says it holds, as long as it has no answer; 0: nothing of this epoch, or no claim.
+  [[nodiscard]] Position claim_of(std::uint32_t replica, std::uint32_t process) const noexcept {
+    return claims_[replica].process == process ? claims_[replica].received : 0;
+  }
   /// The primary has seen it: that alone counts for the replica from now on, less than before if
   /// the process before it had more. What was released stays so.
   void answer_claim(std::uint32_t replica, std::uint32_t process) noexcept;
@@ -64,6 +68,7 @@ class StreamLog {
   }
   /// End of what is claimed without an open claim in it: as much may be sent and released.
   [[nodiscard]] Position written() const noexcept { return written_; }
+  [[nodiscard]] std::uint64_t records_behind(Position position) const noexcept;
   [[nodiscard]] const std::vector<ModelRecord>& records() const noexcept { return records_; }
   /// Whether it is or once was: who was right to release need not take it back.
   [[nodiscard]] bool is_released(std::uint8_t rule, Position end) const noexcept;

@@ -58,6 +58,8 @@ Report end(const Child& child, std::uint64_t seed) {
   int status = 0;
   waitpid(child.pid, &status, 0);
   report.seed = seed;
+  // Whoever read the trace has seen enough: that is nobody's failure.
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE) raise(SIGPIPE);
   if (status != 0 || !told) say(report, how_it_died(status));
   return report;
 }
@@ -96,6 +98,8 @@ Report run_here(const Plan& plan, bool trace) {
   report.reigns = result.reigns;
   report.simulated_ns = result.simulated_ns;
   report.counted_ns = result.counted_ns;
+  report.primary_bytes_max = result.primary_bytes_max;
+  report.replica_bytes_max = result.replica_bytes_max;
   report.faults = result.faults;
   report.effects = result.effects;
   report.forged = result.forged;

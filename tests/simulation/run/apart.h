@@ -19,7 +19,7 @@ struct Report {
   std::uint32_t done;  ///< 0: has only begun
   std::uint32_t failed;
   std::uint64_t hash, events, offered, appended, applied, releases, reigns;
-  std::int64_t simulated_ns, counted_ns;
+  std::int64_t simulated_ns, counted_ns, primary_bytes_max, replica_bytes_max;
   std::array<std::uint64_t, kFaults> faults;
   Effects effects;
   std::array<std::uint64_t, kForgeries> forged;

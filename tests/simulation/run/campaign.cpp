@@ -122,6 +122,8 @@ void Campaign::count(const Report& report) {
   result_.reigns += report.reigns;
   result_.simulated_s += static_cast<double>(report.simulated_ns) / 1e9;
   result_.counted_s += static_cast<double>(report.counted_ns) / 1e9;
+  result_.primary_bytes_max = std::max(result_.primary_bytes_max, report.primary_bytes_max);
+  result_.replica_bytes_max = std::max(result_.replica_bytes_max, report.replica_bytes_max);
   for (std::size_t f = 0; f < kFaults; ++f) result_.faults[f] += report.faults[f];
   for (std::size_t e = 0; e < kEffects; ++e) {
     result_.effects.counts[e] += report.effects.counts[e];

@@ -53,6 +53,8 @@ struct CampaignResult {
   double wall_s = 0;
   double cpu_s = 0;
   bool out_of_cpu = false;  ///< the budget was used up
+  std::int64_t primary_bytes_max = 0;  ///< on the heap of a simulated process
+  std::int64_t replica_bytes_max = 0;
   std::array<std::uint64_t, kFaults> faults{};
   Effects effects;
   std::array<std::uint64_t, kForgeries> forged{};

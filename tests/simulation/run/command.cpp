@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <functional>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -13,6 +13,7 @@ namespace quorate::simulation {
 
 namespace {
 
+constexpr double kMinutesMin = 0.01;
 constexpr double kMinutesMax = 100'000;
 constexpr double kHoursMax = 1e9;
 
@@ -21,6 +22,7 @@ struct Words {
   std::optional<std::string> faults;
   std::optional<std::string> without;
   std::optional<std::string> only;
+  std::optional<std::string> regressions;
   std::optional<double> minutes;
   std::optional<double> require_hours;
 };
@@ -37,7 +39,7 @@ void add_what_runs(CLI::App& app, Command& command, Words& words) {
   app.add_option("--only", words.only, "With --seed: the part of its plan that --shrink named");
   app.add_option("--minutes", words.minutes,
                  "A soak: takes further seeds until so many minutes have passed");
-  app.add_option("--regressions", command.regressions,
+  app.add_option("--regressions", words.regressions,
                  "Runs the worlds that this file lists: SEED SECONDS [RATE] # why");
 }
 
@@ -74,6 +76,7 @@ void add_exclusions(CLI::App& app) {
   exclude("--minutes", {"--seeds"});
   exclude("--regressions", {"--seeds", "--first", "--seed", "--minutes", "--rate", "--seconds",
                             "--faults", "--without", "--require-faults", "--require-hours"});
+  exclude("--shrink", {"--only"});
   app.get_option("--shrink")->needs(app.get_option("--seed"));
   app.get_option("--only")->needs(app.get_option("--seed"));
 }
@@ -92,6 +95,13 @@ std::string read_words(const Words& words, Command& command) {
   if (!error.empty()) return error;
   error = read_amount("--minutes", words.minutes, kMinutesMax, command.minutes);
   if (!error.empty()) return error;
+  if (words.minutes && command.minutes < kMinutesMin) {
+    return fmt::format("--minutes: found {}, allowed at least {}", command.minutes, kMinutesMin);
+  }
+  if (words.regressions) {
+    if (words.regressions->empty()) return "--regressions: found \"\", allowed the name of a file";
+    command.regressions = *words.regressions;
+  }
   error = read_amount("--require-hours", words.require_hours, kHoursMax, command.require_hours);
   if (!error.empty()) return error;
   if (words.only && !Cuts::parse(*words.only, command.cuts)) {

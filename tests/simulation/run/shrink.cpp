@@ -95,8 +95,9 @@ bool Cuts::parse(const std::string& text, Cuts& cuts) {
   while (at != end) {
     std::uint32_t index = 0;
     if (!read_number(at, end, index)) return false;
+    if (!cuts.episodes.empty() && index <= cuts.episodes.back()) return false;
     cuts.episodes.push_back(index);
-    if (at != end && *at++ != ',') return false;
+    if (at != end && (*at++ != ',' || at == end)) return false;
   }
   return true;
 }

@@ -80,7 +80,8 @@ template <typename Kind, typename Counts>
 void print_counts(std::FILE* out, const char* name, const Counts& counts) {
   fmt::print(out, ", \"{}\": {{", name);
   for (std::size_t k = 0; k < counts.size(); ++k) {
-    fmt::print(out, "{}\"{}\": {}", k == 0 ? "" : ", ", to_string(static_cast<Kind>(k)), counts[k]);
+    fmt::print(out, "{}\"{}\": {}", k == 0 ? "" : ", ", to_string(static_cast<Kind>(k)),
+               counts[k]);
   }
   fmt::print(out, "}}");
 }
@@ -91,10 +92,12 @@ void print_result(std::FILE* out, const CampaignResult& result) {
              "{{\"seeds\": {}, \"simulated_hours\": {:.3f}, \"counted_hours\": {:.3f}, "
              "\"wall_s\": {:.1f}, \"cpu_s\": {:.1f}, \"times_real\": {:.0f}, \"failures\": {}, "
              "\"hash\": \"{:016x}\", \"events\": {}, \"offered\": {}, \"appended\": {}, "
-             "\"applied\": {}, \"releases\": {}, \"reigns\": {}",
+             "\"applied\": {}, \"releases\": {}, \"reigns\": {}, "
+             "\"primary_bytes_max\": {}, \"replica_bytes_max\": {}",
              result.seeds, result.simulated_s / 3600, result.counted_s / 3600, result.wall_s,
              result.cpu_s, times_real, result.failures.size(), result.hash, result.events,
-             result.offered, result.appended, result.applied, result.releases, result.reigns);
+             result.offered, result.appended, result.applied, result.releases, result.reigns,
+             result.primary_bytes_max, result.replica_bytes_max);
   print_counts<Fault>(out, "faults", result.faults);
   print_counts<Effect>(out, "effects", result.effects.counts);
   print_counts<Forgery>(out, "forged", result.forged);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tests/simulation/system/heap.h"
 
 namespace quorate::simulation {
 
@@ -30,6 +31,7 @@ SimulatedFiles::~SimulatedFiles() { disk_.remove(*this); }
 
 void SimulatedFiles::start(Operation& operation, Operation::Kind kind,
                            const FileArguments& arguments, std::span<const iovec> buffers) {
+  const HeapScope kernel(0);
   CHECK(operation.state == Operation::State::idle && buffers.size() <= Operation::kVectorsMax);
   operation.kind = kind;
   operation.state = Operation::State::started;

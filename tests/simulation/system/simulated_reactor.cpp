@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "tests/simulation/system/address.h"
+#include "tests/simulation/system/heap.h"
 #include "tests/simulation/system/network.h"
 
 namespace quorate::simulation {
@@ -102,6 +103,7 @@ Result<reactor::Address> SimulatedReactor::local_address(Socket socket) const {
 
 void SimulatedReactor::begin(Operation& operation, Kind kind, Socket socket,
                              std::span<const iovec> buffers) {
+  const HeapScope kernel(0);
   CHECK(operation.state == Operation::State::idle && buffers.size() <= Operation::kVectorsMax);
   operation.state = Operation::State::started;
   operation.kind = kind;
@@ -144,6 +146,7 @@ void SimulatedReactor::submit(Operation& operation) {
 }
 
 void SimulatedReactor::cancel(Operation& operation) {
+  const HeapScope kernel(0);
   if (operation.state != Operation::State::started) return;
   const auto queued = std::find(queued_.begin(), queued_.end(), &operation);
   if (queued != queued_.end()) {
@@ -158,17 +161,20 @@ void SimulatedReactor::cancel(Operation& operation) {
 }
 
 void SimulatedReactor::shutdown(Socket socket) noexcept {
+  const HeapScope kernel(0);
   const Process::Slot slot = slot_of(socket);
   if (slot.kind == Process::Slot::Kind::connection) network_.shut(slot.index, slot.end, true);
   if (slot.kind == Process::Slot::Kind::listener) network_.close_listener(slot.index);
 }
 
 void SimulatedReactor::shutdown_send(Socket socket) noexcept {
+  const HeapScope kernel(0);
   const Process::Slot slot = slot_of(socket);
   if (slot.kind == Process::Slot::Kind::connection) network_.shut(slot.index, slot.end, false);
 }
 
 void SimulatedReactor::close(Socket socket) noexcept {
+  const HeapScope kernel(0);
   // The kernel has closed what a dead process had open.
   if (process_.dead()) return;
   const Process::Slot slot = slot_of(socket);
@@ -210,6 +216,7 @@ void SimulatedReactor::on_file_done(Operation& operation, std::int32_t result) {
 }
 
 void SimulatedReactor::wake() noexcept {
+  const HeapScope kernel(0);
   woken_ = true;
   if (turn_ && !process_.dead()) due_at(process_.scheduler_.now() + wake_latency());
 }
@@ -232,6 +239,7 @@ void SimulatedReactor::on_due(std::uint32_t generation) {
 }
 
 void SimulatedReactor::wait(Instant deadline) {
+  const HeapScope kernel(0);
   ++waits_;
   std::swap(queued_, submitting_);
   for (Operation* operation : submitting_) submit(*operation);

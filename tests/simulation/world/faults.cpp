@@ -21,14 +21,16 @@ void World::begin(const Episode& episode) {
                        std::to_string(episode.replica + 1) + " for " +
                        std::to_string(episode.lasts_ns / kMicrosecond_ns) + " us");
   }
-  ++result_.faults[static_cast<std::size_t>(episode.fault)];
+  dice_ = Draw(episode.dice);
+  bool done = true;
   if (episode.fault <= Fault::flip) {
     begin_on_link(episode);
   } else if (is_of_disk(episode.fault)) {
     begin_on_disk(episode);
   } else {
-    begin_on_process(episode);
+    done = begin_on_process(episode);
   }
+  if (done) ++result_.faults[static_cast<std::size_t>(episode.fault)];
   const auto index = static_cast<std::uint32_t>(&episode - plan_.episodes.data());
   later(episode.lasts_ns, What::end, index);
 }
@@ -39,10 +41,10 @@ void World::begin_on_link(const Episode& episode) {
   LinkLaw& back = network_.law(host, kPrimaryHost);
   switch (episode.fault) {
     case Fault::slow_link:
-      there.latency_max_ns = back.latency_max_ns = draw_.magnitude(kMillisecond_ns, kSecond_ns);
+      there.latency_max_ns = back.latency_max_ns = dice_.magnitude(kMillisecond_ns, kSecond_ns);
       break;
     case Fault::narrow_link:
-      there.bytes_per_s = static_cast<std::uint64_t>(draw_.magnitude(2'000, 1'000'000));
+      there.bytes_per_s = static_cast<std::uint64_t>(dice_.magnitude(2'000, 1'000'000));
       break;
     case Fault::reset:
       network_.reset(kPrimaryHost, host);
@@ -55,19 +57,14 @@ void World::begin_on_link(const Episode& episode) {
     case Fault::cut_from: network_.cut(host, kPrimaryHost, true); break;
     case Fault::partition:
       for (HostId other = 1; other <= plan_.replicas; ++other) {
-        if (other != host && draw_.chance(500)) continue;
+        if (other != host && dice_.chance(500)) continue;
         network_.cut(kPrimaryHost, other, true);
         network_.cut(other, kPrimaryHost, true);
       }
       break;
-    case Fault::flap: {
-      const bool on = !network_.is_cut(kPrimaryHost, host);
-      network_.cut(kPrimaryHost, host, on);
-      network_.cut(host, kPrimaryHost, on);
-      break;
-    }
+    case Fault::flap: return flap(episode);
     case Fault::flip:
-      there.flips_of_million = static_cast<std::uint32_t>(draw_.magnitude(1'000, 100'000));
+      there.flips_of_million = static_cast<std::uint32_t>(dice_.magnitude(1'000, 100'000));
       back.flips_of_million = there.flips_of_million / 2;
       break;
     default: break;
@@ -75,62 +72,76 @@ void World::begin_on_link(const Episode& episode) {
   note_links();
 }
 
-void World::begin_on_process(const Episode& episode) {
+/// Cuts or heals, a random number of times until the episode ends.
+void World::flap(const Episode& episode) {
+  const HostId host = host_of(episode);
+  if (healed_ || scheduler_.now() >= episode.at + episode.lasts_ns) return;
+  const bool on = !network_.is_cut(kPrimaryHost, host);
+  network_.cut(kPrimaryHost, host, on);
+  network_.cut(host, kPrimaryHost, on);
+  note_links();
+  later(flapping_.between(kMillisecond_ns, std::max(kMillisecond_ns, episode.lasts_ns / 3)),
+        What::flap, static_cast<std::uint32_t>(&episode - plan_.episodes.data()));
+}
+
+/// False: there was nothing to do it to.
+bool World::begin_on_process(const Episode& episode) {
   Place& place = places_[episode.replica];
   const Instant until = scheduler_.now() + episode.lasts_ns;
-  const bool primary_up = primary_ && !primary_->ended() && !primary_->process().blocked();
+  const bool primary_lives = primary_ && !primary_->ended();
+  const bool primary_up = primary_lives && !primary_->process().blocked();
   const bool power =
       episode.fault == Fault::power_replica || episode.fault == Fault::power_primary;
   switch (episode.fault) {
     case Fault::crash_replica:
     case Fault::power_replica:
-      if (place.actor) crash(place, power ? Ending::machine : Ending::process, until);
-      break;
+      if (!place.actor) return false;
+      crash(place, power ? Ending::machine : Ending::process, until);
+      return true;
     case Fault::crash_primary:
     case Fault::power_primary:
-      if (!primary_up) break;
+      if (!primary_lives) return false;
       primary_->kill(power ? Ending::machine : Ending::process);
       primary_down_until_ = until;
-      break;
+      return true;
     case Fault::pause_replica:
       if (place.actor) place.actor->process().pause();
-      break;
+      return place.actor != nullptr;
     case Fault::pause_primary:
       if (primary_up) primary_->process().pause();
-      break;
+      return primary_up;
     case Fault::close_primary:
       if (primary_up) end_reign(episode.lasts_ns);
-      break;
+      return primary_up;
     case Fault::clock_leap:
-      network_.host(static_cast<HostId>(draw_.between(0, plan_.replicas)))
-          .clock.leap(scheduler_.now(), draw_.magnitude(kMillisecond_ns, 3600 * kSecond_ns));
-      break;
+      network_.host(static_cast<HostId>(dice_.between(0, plan_.replicas)))
+          .clock.leap(scheduler_.now(), dice_.magnitude(kMillisecond_ns, 3600 * kSecond_ns));
+      return true;
     case Fault::slow_loops:
-      network_.host(static_cast<HostId>(draw_.between(0, plan_.replicas))).law.wake_max_ns =
-          draw_.magnitude(100 * kMicrosecond_ns, 100 * kMillisecond_ns);
-      break;
+      network_.host(static_cast<HostId>(dice_.between(0, plan_.replicas))).law.wake_max_ns =
+          dice_.magnitude(100 * kMicrosecond_ns, 100 * kMillisecond_ns);
+      return true;
     case Fault::slow_apply:
       if (place.actor) place.actor->slow_down(until);
-      break;
+      return place.actor != nullptr;
     case Fault::held_claim:
-      if (primary_up) {
-        primary_->hold_claims(primary_->process().local_now() + episode.lasts_ns);
-      }
-      break;
+      if (primary_up) primary_->hold_claims(primary_->process().local_now() + episode.lasts_ns);
+      return primary_up;
     case Fault::dead_claim:
-      if (primary_up && !primary_->process().paused()) primary_->die_with_claim();
-      break;
+      return primary_up && !primary_->process().paused() && primary_->die_with_claim();
     case Fault::twin_replica:
-      if (!place.twin) start_twin(episode.replica);
-      break;
+      if (place.twin) return false;
+      start_twin(episode.replica);
+      return true;
     case Fault::stranger:
-      if (!stranger_) start_stranger();
-      break;
+      if (stranger_) return false;
+      start_stranger();
+      return true;
     case Fault::forgery:
       forging_until_ = until + kSecond_ns;
       later(0, What::forge);
-      break;
-    default: break;
+      return true;
+    default: return false;
   }
 }
 
@@ -159,34 +170,33 @@ void World::forge() {
     if (trace_) trace("fault", "a forged unit is sent");
     return;
   }
-  later(draw_.between(50 * kMicrosecond_ns, 5 * kMillisecond_ns), What::forge);
+  later(forging_.between(50 * kMicrosecond_ns, 5 * kMillisecond_ns), What::forge);
 }
 
 void World::start_stranger() {
   const auto connections =
-      static_cast<std::uint32_t>(draw_.chance(50) ? 200 : draw_.magnitude(1, 8));
+      static_cast<std::uint32_t>(dice_.chance(50) ? 200 : dice_.magnitude(1, 8));
   stranger_ = std::make_unique<Stranger>(network_, plan_.replicas + 2, kPrimaryHost, connections,
-                                         plan_.replicas, Draw(draw_.bits()));
+                                         plan_.replicas, Draw(dice_.bits()));
   tap_.ignore(stranger_->process());
   result_.effects[Effect::strangers] += connections;
 }
 
 void World::end_stranger() {
   if (!stranger_) return;
-  stranger_->leave(draw_.chance(700) ? Ending::process : Ending::machine);
+  stranger_->leave(strangers_.chance(700) ? Ending::process : Ending::machine);
   past_strangers_.push_back(std::move(stranger_));
 }
 
 void World::begin_on_disk(const Episode& episode) {
   const HostId host = episode.on_primary ? kPrimaryHost : host_of(episode);
-  if (episode.fault != Fault::disk_wipe) return ledgers_->begin(episode, host, draw_);
+  if (episode.fault != Fault::disk_wipe) return ledgers_->begin(episode, host, dice_);
   wipe(host, scheduler_.now() + episode.lasts_ns);
 }
 
 /// Another disk is put into a machine that has been switched off.
 void World::wipe(HostId host, Instant until) {
   if (host == kPrimaryHost) {
-    if (primary_ && primary_->process().blocked()) return;
     if (primary_ && !primary_->ended()) primary_->kill(Ending::machine);
     primary_down_until_ = until;
   } else if (Place& place = places_[host - 1]; place.actor) {

@@ -47,7 +47,7 @@ void draw_cluster(Plan& plan, Draw& draw) {
   plan.replica.backoff_max = std::chrono::milliseconds(draw.magnitude(100, 4000));
   plan.primary.claim_deadline = std::chrono::milliseconds(draw.magnitude(100, 4000));
   plan.drift_ppm_max = draw.chance(500) ? 0 : draw.magnitude(10, 20000);
-  plan.late_sends = static_cast<std::uint32_t>(draw.between(0, 1) * draw.between(0, 500));
+  plan.late_sends = draw.chance(500) ? 0 : static_cast<std::uint32_t>(draw.between(0, 500));
 }
 
 void draw_rules(Plan& plan, Draw& draw) {
@@ -89,6 +89,7 @@ void draw_faults(Plan& plan, Draw& draw) {
       episode.lasts_ns = draw.magnitude(kMillisecond_ns, 20 * kSecond_ns);
       episode.replica = static_cast<std::uint32_t>(draw.between(0, plan.replicas - 1));
       episode.on_primary = is_of_disk(fault) && draw.chance(300);
+      episode.dice = draw.bits();
       plan.episodes.push_back(episode);
     }
   }

@@ -62,6 +62,7 @@ struct Episode {
   Instant lasts_ns = 0;
   std::uint32_t replica = 0;
   bool on_primary = false;  ///< a fault of a disk: of the primary's
+  std::uint64_t dice = 0;   ///< what else is drawn for it, whichever episodes are left out
 };
 
 struct Plan {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/simulation/system/heap.h"
 #include "tests/simulation/world/content.h"
 
 namespace quorate::simulation {
@@ -36,9 +37,12 @@ void PrimaryActor::open(HostId host) {
     options.replicas.push_back("r" + std::to_string(i + 1));
   }
   options.rules = plan_.rules;
-  auto opened = Primary::open(*engine_, options);
-  if (!opened) return teller_.fail("open of a primary: " + opened.error().text);
-  primary_ = std::make_unique<Primary>(std::move(opened).value());
+  {
+    const HeapScope memory(process_->id());
+    auto opened = Primary::open(*engine_, options);
+    if (!opened) return teller_.fail("open of a primary: " + opened.error().text);
+    primary_ = std::make_unique<Primary>(std::move(opened).value());
+  }
   epoch_ = primary_->epoch();
   claimed_.assign(plan_.streams, 0);
   refusals_.assign(plan_.streams, {});
@@ -60,13 +64,29 @@ PrimaryActor::~PrimaryActor() { kill(Ending::process); }
 
 void PrimaryActor::on_trace(TraceLevel level, std::string_view text) {
   if (level == TraceLevel::error && text.find("epoch is given up") != std::string_view::npos) {
-    fenced_ = true;
-    HistoryEvent event;
-    event.kind = EventKind::stream_fenced;
-    event.stream = static_cast<StreamId>(std::stoul(std::string(text.substr(7))));
-    teller_.tell(event);
+    on_fence(static_cast<StreamId>(std::stoul(std::string(text.substr(7)))));
   }
   if (teller_.tracing()) teller_.trace("primary", std::string(text));
+}
+
+void PrimaryActor::on_fence(StreamId stream) {
+  fenced_ = true;
+  HistoryEvent event;
+  event.kind = EventKind::stream_fenced;
+  event.stream = stream;
+  teller_.tell(event);
+  const Instant patience_ns = plan_.primary.claim_deadline.count() * kMillisecond_ns;
+  const Instant now = process_->local_now();
+  const auto too_old = [&](const Held& held) {
+    return held.stream == stream && now - held.since >= patience_ns;
+  };
+  if (std::any_of(held_.begin(), held_.end(), too_old)) return;
+  teller_.fail("fence: stream " + std::to_string(stream) + " was given up before claim_deadline");
+}
+
+bool PrimaryActor::may_refuse(Errc code) const noexcept {
+  constexpr std::uint64_t kCrowd = 1000;  ///< callbacks between two turns of a loop
+  return (code == Errc::fenced && fenced_) || (code == Errc::busy && waiting_ >= kCrowd);
 }
 
 void PrimaryActor::after_turn() {
@@ -137,7 +157,7 @@ bool PrimaryActor::write_one(StreamId stream) {
   auto claim = primary_->stream(stream).claim(size);
   if (!claim) {
     const Errc code = claim.error().code;
-    if (code != Errc::busy && code != Errc::fenced) teller_.fail("claim: " + claim.error().text);
+    if (code != Errc::busy && !may_refuse(code)) teller_.fail("claim: " + claim.error().text);
     if (code != Errc::busy) return false;
     on_busy(stream);
     if (draw_.chance(plan_.blocked_of_10000)) block_for_space(stream, size);
@@ -155,7 +175,7 @@ bool PrimaryActor::write_one(StreamId stream) {
   teller_.tell(event);
   if (process_->local_now() < hold_until_ && draw_.chance(100)) {
     const Instant until = process_->local_now() + draw_.magnitude(1000, 80 * kMillisecond_ns);
-    held_.push_back({stream, event.begin, until, std::move(space)});
+    held_.push_back({stream, event.begin, process_->local_now(), until, std::move(space)});
     return true;
   }
   event.kind = EventKind::published;
@@ -175,10 +195,11 @@ void PrimaryActor::block_for_release(const Ticket& ticket) {
       draw_.between(0, static_cast<std::int64_t>(rules_.size()) - 1));
   const Instant limit_ns = draw_.magnitude(kMicrosecond_ns, 500 * kMillisecond_ns);
   const Instant deadline = process_->local_now() + limit_ns;
+  const Instant latest = latest_return(limit_ns);
   process_->block();
   auto outcome = primary_->stream(ticket.stream)
                      .wait(ticket, rules_[rule], std::chrono::nanoseconds(limit_ns));
-  process_->unblock();
+  if (!end_call(latest)) return;
   if (!outcome) return teller_.fail("wait: " + outcome.error().text);
   if (outcome.value().kind == OutcomeKind::pending) {
     if (process_->local_now() < deadline) teller_.fail("wait: pending before its time is over");
@@ -199,11 +220,36 @@ void PrimaryActor::block_for_release(const Ticket& ticket) {
   teller_.count(Effect::waits_released);
 }
 
+/// False: the process was killed inside of the call.
+bool PrimaryActor::end_call(Instant latest) {
+  process_->unblock();
+  if (ended_) {
+    bury();
+    return false;
+  }
+  const Instant now = network_.scheduler().now();
+  if (now > latest) {
+    teller_.fail("wait: returned " + std::to_string((now - latest) / kMillisecond_ns) +
+                 " ms too late");
+  }
+  return true;
+}
+
+/// In true time: the process's own clock drifts, and may leap meanwhile.
+Instant PrimaryActor::latest_return(Instant limit_ns) const noexcept {
+  return network_.scheduler().now() + limit_ns + limit_ns / 10 + kSecond_ns;
+}
+
 void PrimaryActor::block_for_space(StreamId stream, std::size_t payload_bytes) {
   const std::chrono::nanoseconds limit(draw_.magnitude(kMicrosecond_ns, 200 * kMillisecond_ns));
+  const Instant deadline = process_->local_now() + limit.count();
+  const Instant latest = latest_return(limit.count());
   process_->block();
-  primary_->stream(stream).wait_space(payload_bytes, limit);
-  process_->unblock();
+  const bool fits = primary_->stream(stream).wait_space(payload_bytes, limit);
+  if (!end_call(latest)) return;
+  if (!fits && process_->local_now() < deadline && !fenced_) {
+    teller_.fail("wait_space: gave up before its time was over");
+  }
   teller_.count(Effect::waits_for_space);
 }
 
@@ -221,29 +267,34 @@ void PrimaryActor::await(const Ticket& ticket) {
     resolved.waiter = waiter;
     resolved.outcome = outcome.kind;
     resolved.copies = outcome.copies;
+    --waiting_;
     teller_.tell(resolved);
   };
+  const HeapScope memory(process_->id());
   const Status registered =
       primary_->stream(ticket.stream).on_released(ticket, rules_[event.rule], callback);
   if (registered) {
     ++waiters_;
+    ++waiting_;
     return teller_.tell(event);
   }
-  if (registered.error().code == Errc::busy) return;
+  if (may_refuse(registered.error().code)) return;
   teller_.fail("on_released: " + registered.error().text);
 }
 
-void PrimaryActor::die_with_claim() {
+bool PrimaryActor::die_with_claim() {
   const auto stream = static_cast<StreamId>(draw_.between(0, plan_.streams - 1));
   auto claim = primary_->stream(stream).claim(16);
-  if (!claim) return;
+  if (!claim) return false;
   HistoryEvent event;
   event.kind = EventKind::claimed;
   event.stream = stream;
   event.begin = claimed_[stream];
   event.end = claimed_[stream] += stream_bytes(16);
   teller_.tell(event);
-  held_.push_back({stream, event.begin, kNever, std::move(claim).value()});
+  held_.push_back(
+      {stream, event.begin, process_->local_now(), kNever, std::move(claim).value()});
+  return true;
 }
 
 void PrimaryActor::tend_claims(Instant now) {
@@ -258,6 +309,15 @@ void PrimaryActor::tend_claims(Instant now) {
     if (publishes) held.claim.publish();
     return true;
   });
+}
+
+void PrimaryActor::show() {
+  HistoryEvent event;
+  event.kind = EventKind::committed;
+  for (event.stream = 0; event.stream < plan_.streams; ++event.stream) {
+    event.end = primary_->stream(event.stream).status().committed;
+    teller_.tell(event);
+  }
 }
 
 void PrimaryActor::close() {

@@ -45,11 +45,14 @@ class PrimaryActor {
   std::uint32_t write(std::uint32_t records);
   /// From now on claims are held, or their writers die with them.
   void hold_claims(Instant until) noexcept { hold_until_ = until; }
-  void die_with_claim();
+  /// False: it got no claim.
+  bool die_with_claim();
   /// Publishes or abandons what is held long enough.
   void tend_claims(Instant now);
 
   /// Asks the engine to close and waits for it, while the world goes on.
+  /// Tells the model what the handle reports.
+  void show();
   void close();
   void kill(Ending ending);
 
@@ -64,6 +67,7 @@ class PrimaryActor {
   struct Held {
     StreamId stream = 0;
     Position begin = 0;
+    Instant since = 0;
     Instant until = 0;
     Claim claim;
   };
@@ -78,6 +82,11 @@ class PrimaryActor {
   void block_for_release(const Ticket& ticket);
   void block_for_space(StreamId stream, std::size_t payload_bytes);
   void on_trace(TraceLevel level, std::string_view text);
+  void on_fence(StreamId stream);
+  /// A claim or a wait was refused. True: as it may be.
+  [[nodiscard]] bool may_refuse(Errc code) const noexcept;
+  [[nodiscard]] bool end_call(Instant latest);
+  [[nodiscard]] Instant latest_return(Instant limit_ns) const noexcept;
 
   Network& network_;
   Teller& teller_;
@@ -101,6 +110,7 @@ class PrimaryActor {
   Instant hold_until_ = 0;
   std::uint64_t keys_ = 0;
   std::uint64_t waiters_ = 0;
+  std::uint64_t waiting_ = 0;  ///< callbacks that have not been called
   bool fenced_ = false;
   bool ended_ = false;
 };

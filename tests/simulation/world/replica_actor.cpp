@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "tests/simulation/system/heap.h"
 #include "tests/simulation/world/content.h"
 #include "tests/simulation/world/loops.h"
 
@@ -36,9 +37,12 @@ void ReplicaActor::open(HostId host) {
   ReplicaOptions options = plan_.replica;
   options.name = name;
   options.primary = Network::address_of(0) + ":7400";
-  auto opened = Replica::open(*engine_, options);
-  if (!opened) return teller_.fail("open of a replica: " + opened.error().text);
-  replica_ = std::make_unique<Replica>(std::move(opened).value());
+  {
+    const HeapScope memory(process_->id());
+    auto opened = Replica::open(*engine_, options);
+    if (!opened) return teller_.fail("open of a replica: " + opened.error().text);
+    replica_ = std::make_unique<Replica>(std::move(opened).value());
+  }
   if (ledgers_ != nullptr) disk_ = ledgers_->open(host, *loops.reactors.back());
   loops.wake();
 }

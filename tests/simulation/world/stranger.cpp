@@ -113,15 +113,23 @@ void Stranger::on_connected(reactor::Operation& operation, std::int32_t result) 
   self.reactor_->send(caller.sending, caller.socket, {&caller.out, 1});
 }
 
-void Stranger::on_sent(reactor::Operation&, std::int32_t) {}
+void Stranger::on_sent(reactor::Operation& operation, std::int32_t) {
+  Caller& caller = *static_cast<Caller*>(operation.owner);
+  if (caller.over && caller.socket.valid()) caller.stranger->hang_up(caller);
+}
+
+void Stranger::hang_up(Caller& caller) {
+  if (!process_->dead()) reactor_->close(std::exchange(caller.socket, reactor::Socket{}));
+}
 
 void Stranger::on_received(reactor::Operation& operation, std::int32_t result) {
   Caller& caller = *static_cast<Caller*>(operation.owner);
   Stranger& self = *caller.stranger;
   if (self.process_->dead() || !caller.socket.valid()) return;
   if (result > 0) return self.hear(caller);
+  caller.over = true;
   if (caller.sending.in_flight()) return self.reactor_->cancel(caller.sending);
-  self.reactor_->close(std::exchange(caller.socket, reactor::Socket{}));
+  self.hang_up(caller);
 }
 
 void Stranger::hear(Caller& caller) {

@@ -33,12 +33,14 @@ class Stranger {
     std::vector<std::byte> says;
     std::array<std::byte, 512> hears{};
     iovec out{}, in{};
+    bool over = false;  ///< the other side is gone
   };
 
   static void on_connected(reactor::Operation& operation, std::int32_t result);
   static void on_sent(reactor::Operation& operation, std::int32_t result);
   static void on_received(reactor::Operation& operation, std::int32_t result);
   void hear(Caller& caller);
+  void hang_up(Caller& caller);
   [[nodiscard]] std::vector<std::byte> words(std::uint32_t replicas);
   [[nodiscard]] std::vector<std::byte> noise(std::size_t bytes_max);
   [[nodiscard]] std::vector<std::byte> hello(std::uint32_t replicas);

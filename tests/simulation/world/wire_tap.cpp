@@ -127,9 +127,11 @@ void WireTap::on_frame(Wire& wire, Direction& direction, std::uint64_t end) {
     stream.frame_end = event.end;
     stream.fed = true;
   }
-  event.kind = EventKind::commit_delivered;
+  event.kind = EventKind::commit_sent;
   event.begin = 0;
   event.end = read<std::uint64_t>(unit + 48);
+  tell_(event);
+  event.kind = EventKind::commit_delivered;
   say(direction, end, event);
   hear_commit(wire.heard, event);
 }
@@ -153,10 +155,12 @@ void WireTap::on_commits(Wire& wire, Direction& direction, std::uint64_t end) {
   const std::byte* body = direction.head.data() + kEnvelope;
   HistoryEvent event;
   event.process = wire.heard.replica;
-  event.kind = EventKind::commit_delivered;
   for (const auto* commit : *flatbuffers::GetRoot<wire::fb::Heartbeat>(body)->commits()) {
     event.stream = commit->stream();
     event.end = commit->committed();
+    event.kind = EventKind::commit_sent;
+    tell_(event);
+    event.kind = EventKind::commit_delivered;
     say(direction, end, event);
     hear_commit(wire.heard, event);
   }
@@ -171,6 +175,7 @@ void WireTap::on_acknowledgements(Wire& wire, Direction& direction, std::uint64_
     event.epoch = {ack->epoch_number(), ack->epoch_incarnation()};
     event.end = ack->received();
     event.applied = ack->applied();
+    event.durable = ack->durable();
     event.kind = EventKind::ack_sent;
     tell_(event);
     event.kind = EventKind::ack_delivered;
@@ -214,6 +219,7 @@ void WireTap::on_answers(Wire& wire, Direction& direction) {
   event.process = wire.heard.replica;
   for (const auto* answer : *flatbuffers::GetRoot<wire::fb::ResumeReply>(body)->entries()) {
     event.stream = answer->stream();
+    event.refused = answer->verdict() == wire::fb::Verdict::needs_full_copy;
     tell_(event);
   }
 }

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "tests/simulation/system/heap.h"
+
 namespace quorate::simulation {
 
 namespace {
@@ -11,6 +13,14 @@ namespace {
 constexpr HostId kPrimaryHost = 0;
 constexpr Instant kLook_ns = 200 * kMillisecond_ns;
 constexpr Instant kTend_ns = 5 * kMillisecond_ns;
+/// Heap of a loop, without its rings; of the primary's, mostly room for 65,536 who wait.
+constexpr std::int64_t kPrimaryHeap = 7 << 20;
+constexpr std::int64_t kReplicaHeap = 1 << 20;
+constexpr std::int64_t kConnectionHeap = 128 << 10;
+/// As many of the latest frames the smallest ring remembers surely, and a record may be a frame.
+constexpr std::uint64_t kFrames = 32;
+/// Time is counted in pieces of this length: long enough for many bursts.
+constexpr Instant kCounted_ns = 2 * kSecond_ns;
 /// How long the operator lets a reign go on in which a replica can have no part any more.
 constexpr Instant kPatience_ns = 15 * kSecond_ns;
 /// A world in which so much happens in a second of its time makes no progress.
@@ -24,6 +34,8 @@ ModelConfig model_of(const Plan& plan) {
       plan.primary.protected_copies != 0 ? plan.primary.protected_copies
                                          : (plan.replicas + 1) / 2 + 1;
   const std::uint64_t all = (1ull << plan.replicas) - 1;
+  config.near_bytes = plan.primary.ring_bytes / 8;
+  config.near_records = kFrames;
   for (const Rule& rule : plan.rules) {
     ModelRule model{rule.level, rule.count, all};
     if (!rule.names.empty()) model.members = 0;
@@ -49,6 +61,10 @@ World::World(const Plan& plan, bool trace)
       tap_([this](const HistoryEvent& event) { tell(event); }),
       forger_(network_, tap_, Draw::of(plan.seed, "forger")),
       draw_(Draw::of(plan.seed, "world")),
+      dice_(0),
+      flapping_(Draw::of(plan.seed, "flapping")),
+      forging_(Draw::of(plan.seed, "forging")),
+      strangers_(Draw::of(plan.seed, "strangers")),
       places_(plan.replicas) {
   network_.observe(&tap_);
   Draw drifts = Draw::of(plan.seed, "drift");
@@ -65,6 +81,7 @@ World::World(const Plan& plan, bool trace)
 World::~World() = default;
 
 void World::tell(const HistoryEvent& event) {
+  const HeapScope world(0);
   scheduler_.mix(event.end ^ (static_cast<std::uint64_t>(event.kind) << 56) ^ event.content);
   if (event.kind == EventKind::applied) ++result_.applied;
   if (event.kind == EventKind::resolved && event.outcome == OutcomeKind::released) {
@@ -75,12 +92,14 @@ void World::tell(const HistoryEvent& event) {
 }
 
 void World::trace(const char* who, const std::string& text) {
+  const HeapScope world(0);
   const Instant now = scheduler_.now();
   std::printf("%6lld.%06lld %-8s %s\n", static_cast<long long>(now / kSecond_ns),
               static_cast<long long>(now % kSecond_ns / kMicrosecond_ns), who, text.c_str());
 }
 
 void World::fail(const std::string& what) {
+  const HeapScope world(0);
   if (!result_.failure.empty()) return;
   result_.failure = what;
   result_.failed_at = scheduler_.now();
@@ -93,12 +112,14 @@ void World::later(Instant delay_ns, What what, std::uint32_t index) {
 }
 
 void World::fire(std::uint64_t what) {
+  if (finished_) return;
   const auto index = static_cast<std::uint32_t>(what);
   switch (static_cast<What>(what >> 32)) {
     case What::write: return write();
     case What::tend: return tend();
     case What::look: return look();
     case What::forge: return forge();
+    case What::flap: return flap(plan_.episodes[index]);
     case What::begin:
       expect_episode(index + 1);
       return begin(plan_.episodes[index]);
@@ -122,7 +143,6 @@ WorldResult World::run() {
   heal();
   converge();
   finish();
-  result_.simulated_ns = scheduler_.now();
   result_.hash = scheduler_.hash();
   result_.events = scheduler_.fired();
   return result_;
@@ -153,8 +173,8 @@ void World::write() {
     result_.offered += burst;
     result_.appended += primary_->write(burst);
   }
-  // On average a burst every burst / rate seconds.
-  const Instant mean_ns = kSecond_ns / plan_.rate_per_s * plan_.burst;
+  // On average a burst every burst / rate seconds, and a little more often: the rate is the least.
+  const Instant mean_ns = kSecond_ns * 9 / 10 * plan_.burst / plan_.rate_per_s;
   later(draw_.between(mean_ns / 2, mean_ns * 3 / 2), What::write);
 }
 
@@ -171,6 +191,7 @@ void World::look() {
   const Instant now = scheduler_.now();
   count_time();
   tend_primary(now);
+  if (primary_ && !primary_->ended() && !primary_->process().blocked()) primary_->show();
   for (std::uint32_t i = 0; i < places_.size(); ++i) tend_replica(places_[i], i, now);
   if (ledgers_ && !ledgers_->violation().empty()) fail(ledgers_->violation());
   check_bounds();
@@ -178,11 +199,26 @@ void World::look() {
   later(kLook_ns, What::look);
 }
 
+void World::memory_of(Process& process, std::int64_t bound, std::int64_t& most) {
+  const std::int64_t bytes = heap_bytes_of(process.id());
+  if (bytes > bound) {
+    fail("bounds: a process on host " + std::to_string(process.host().id) + " holds " +
+         std::to_string(bytes) + " bytes on the heap, at most " + std::to_string(bound) +
+         " are right");
+  }
+  most = std::max(most, bytes);
+}
+
 /// Whoever connects, and however often: no more sockets than the engine promises to hold.
 void World::check_bounds() {
   constexpr std::uint32_t kStrangersMax = 128;
   constexpr std::uint32_t kClientsMax = 32;
   constexpr std::uint32_t kGoing = 4;
+  if (primary_) {
+    memory_of(primary_->process(),
+              kPrimaryHeap * plan_.loops + kConnectionHeap * primary_->process().open_sockets(),
+              result_.primary_bytes_max);
+  }
   const std::uint32_t primary_max =
       1 + plan_.loops * (plan_.replicas + kStrangersMax + kClientsMax + kGoing);
   if (primary_ && primary_->process().open_sockets() > primary_max) {
@@ -190,6 +226,10 @@ void World::check_bounds() {
          " sockets, at most " + std::to_string(primary_max) + " are right");
   }
   for (const Place& place : places_) {
+    if (place.actor) {
+      memory_of(place.actor->process(), kReplicaHeap * plan_.replica_loops,
+                result_.replica_bytes_max);
+    }
     if (place.actor && place.actor->process().open_sockets() > 2 * plan_.loops) {
       fail("bounds: a replica holds " + std::to_string(place.actor->process().open_sockets()) +
            " sockets");
@@ -234,9 +274,9 @@ void World::check_silence(Place& place, std::uint32_t index) {
 void World::count_time() {
   const Instant now = scheduler_.now();
   const Instant passed = now - looked_at_;
-  if (passed < kSecond_ns) return;
+  if (passed < kCounted_ns) return;
   const std::uint64_t offered = result_.offered - looked_offered_;
-  const bool enough = offered * kSecond_ns >= 90 * static_cast<std::uint64_t>(passed);
+  const bool enough = offered * kSecond_ns >= 100 * static_cast<std::uint64_t>(passed);
   if (!outage_ && enough && result_.appended > looked_appended_) result_.counted_ns += passed;
   looked_at_ = now;
   looked_offered_ = result_.offered;
@@ -356,11 +396,20 @@ void World::converge() {
 }
 
 void World::finish() {
-  if (primary_ && !primary_->ended()) primary_->close();
+  result_.simulated_ns = scheduler_.now();
+  // After a failure nothing may go on that could hide it.
+  if (primary_ && !primary_->ended()) {
+    if (result_.failure.empty()) {
+      primary_->close();
+    } else {
+      primary_->kill(Ending::process);
+    }
+  }
+  finished_ = true;
   for (Place& place : places_) {
     if (place.actor) place.actor->kill(Ending::process);
   }
-  if (ledgers_) {
+  if (ledgers_ && result_.failure.empty()) {
     ledgers_->read_back();
     if (!ledgers_->violation().empty()) fail(ledgers_->violation());
   }

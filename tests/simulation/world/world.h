@@ -32,6 +32,8 @@ struct WorldResult {
   std::uint64_t applied = 0;
   std::uint64_t releases = 0;   ///< waiters told so
   std::uint64_t reigns = 0;
+  std::int64_t primary_bytes_max = 0;  ///< on the heap of a process
+  std::int64_t replica_bytes_max = 0;
   std::array<std::uint64_t, kFaults> faults{};
   Effects effects;
   std::array<std::uint64_t, kForgeries> forged{};
@@ -46,7 +48,7 @@ class World final : private Scheduler::Target, private Teller {
   WorldResult run();
 
  private:
-  enum class What : std::uint32_t { write, tend, begin, end, look, forge };
+  enum class What : std::uint32_t { write, tend, begin, end, look, forge, flap };
   struct Place {
     std::unique_ptr<ReplicaActor> actor;  ///< null while it is down
     std::unique_ptr<ReplicaActor> twin;   ///< another process of that name, on a host of its own
@@ -76,6 +78,7 @@ class World final : private Scheduler::Target, private Teller {
   void look();
   void count_time();
   void check_bounds();
+  void memory_of(Process& process, std::int64_t bound, std::int64_t& most);
   void note_links();
   void check_silence(Place& place, std::uint32_t index);
   void tend_primary(Instant now);
@@ -84,7 +87,8 @@ class World final : private Scheduler::Target, private Teller {
   void end_reign(Instant down_ns);
   void begin(const Episode& episode);
   void begin_on_link(const Episode& episode);
-  void begin_on_process(const Episode& episode);
+  bool begin_on_process(const Episode& episode);
+  void flap(const Episode& episode);
   void begin_on_disk(const Episode& episode);
   void wipe(HostId host, Instant until);
   void crash(Place& place, Ending ending, Instant until);
@@ -110,7 +114,11 @@ class World final : private Scheduler::Target, private Teller {
   WireTap tap_;
   Forger forger_;
   std::unique_ptr<Ledgers> ledgers_;  ///< null if this world has none
-  Draw draw_;
+  Draw draw_;       ///< for the load
+  Draw dice_;       ///< of the episode that begins
+  Draw flapping_;
+  Draw forging_;
+  Draw strangers_;
   WorldResult result_;
   std::unique_ptr<PrimaryActor> primary_;
   std::vector<Place> places_;
@@ -123,6 +131,7 @@ class World final : private Scheduler::Target, private Teller {
   bool primary_paused_ = false;
   bool writing_ = true;
   bool healed_ = false;
+  bool finished_ = false;  ///< nobody writes, looks or starts anything any more
   Instant looked_at_ = 0;
   std::uint64_t looked_offered_ = 0;
   std::uint64_t looked_appended_ = 0;
