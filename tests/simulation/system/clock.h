@@ -32,10 +32,6 @@ class Clock {
     return true_base_ + passed;
   }
   void leap(Instant now, std::int64_t ahead_ns) noexcept { rebase(now, ahead_ns); }
-  void set_drift(Instant now, std::int64_t drift_ppm) noexcept {
-    rebase(now, 0);
-    drift_ = share(drift_ppm);
-  }
 
  private:
   /// In parts of 2^32: a multiplication and a shift are all that a look at the clock costs.

@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kProcessesMax = 1u << 16;
 
 thread_local ProcessId owner = 0;
-thread_local std::array<std::int64_t, kProcessesMax> bytes_of{};
+/// Only programs of one thread count (run/heap.cpp).
+std::array<std::int64_t, kProcessesMax> bytes_of{};
 
 }  // namespace
 

@@ -47,7 +47,6 @@ struct Host {
   Draw draw;
   std::uint32_t boots = 0;      ///< grows when its power is cut
   bool running = true;          ///< false from then until a process is started on it
-  ProcessId latest_process = 0; ///< that was started on it
 };
 
 /// How a process ends.

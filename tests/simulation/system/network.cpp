@@ -33,7 +33,6 @@ Host& Network::add_host(std::int64_t drift_ppm) {
 
 std::unique_ptr<Process> Network::start_process(HostId host) {
   const ProcessId id = ++processes_;
-  hosts_[host]->latest_process = id;
   hosts_[host]->running = true;
   // What peers sent to the machine before its power was cut is repeated now, and answered.
   for (const ConnectionId live : live_) {

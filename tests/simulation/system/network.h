@@ -55,7 +55,6 @@ class WireObserver {
 /// Sockets of the run, for assertions and statistics.
 struct NetworkCounts {
   std::uint64_t connections = 0;
-  std::uint64_t bytes_sent = 0;
   std::uint64_t pieces_held_by_cuts = 0;  ///< pieces that waited for a cut link to heal
   std::uint64_t resets = 0;               ///< connections broken by reset()
   std::uint64_t bits_flipped = 0;

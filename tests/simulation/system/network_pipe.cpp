@@ -53,7 +53,6 @@ void Network::take(std::uint32_t id, std::uint32_t end) {
   if (from.write_shut) return finish_send(from, -EPIPE);
   const std::size_t added = read_buffers(id, end);
   from.send_done += added;
-  counts_.bytes_sent += added;
   if (added > 0) add_pieces(connection, id, end, added);
   if (from.send_done == from.send_bytes) {
     finish_send(from, static_cast<std::int32_t>(from.send_done));

@@ -8,9 +8,13 @@ namespace quorate::simulation {
 
 namespace {
 
-constexpr HostId kPrimaryHost = 0;
-
 HostId host_of(const Episode& episode) { return episode.replica + 1; }
+
+bool is_of_primary(Fault fault) {
+  return fault == Fault::crash_primary || fault == Fault::power_primary ||
+         fault == Fault::pause_primary || fault == Fault::close_primary ||
+         fault == Fault::held_claim || fault == Fault::dead_claim;
+}
 
 }  // namespace
 
@@ -27,8 +31,10 @@ void World::begin(const Episode& episode) {
     begin_on_link(episode);
   } else if (is_of_disk(episode.fault)) {
     begin_on_disk(episode);
+  } else if (is_of_primary(episode.fault)) {
+    done = begin_on_primary(episode);
   } else {
-    done = begin_on_process(episode);
+    done = begin_on_replica(episode) || begin_elsewhere(episode);
   }
   if (done) ++result_.faults[static_cast<std::size_t>(episode.fault)];
   const auto index = static_cast<std::uint32_t>(&episode - plan_.episodes.data());
@@ -85,60 +91,62 @@ void World::flap(const Episode& episode) {
 }
 
 /// False: there was nothing to do it to.
-bool World::begin_on_process(const Episode& episode) {
+bool World::begin_on_primary(const Episode& episode) {
+  if (!primary_ || primary_->ended()) return false;
+  // A crash comes at any moment, also inside of a call; for the others the program must be there.
+  const bool power = episode.fault == Fault::power_primary;
+  if (power || episode.fault == Fault::crash_primary) {
+    primary_->kill(power ? Ending::machine : Ending::process);
+    primary_down_until_ = scheduler_.now() + episode.lasts_ns;
+    return true;
+  }
+  if (primary_->process().blocked()) return false;
+  switch (episode.fault) {
+    case Fault::pause_primary: primary_->process().pause(); return true;
+    case Fault::close_primary: end_reign(episode.lasts_ns); return true;
+    case Fault::held_claim:
+      primary_->hold_claims(primary_->process().local_now() + episode.lasts_ns);
+      return true;
+    default: return !primary_->process().paused() && primary_->die_with_claim();
+  }
+}
+
+bool World::begin_on_replica(const Episode& episode) {
   Place& place = places_[episode.replica];
   const Instant until = scheduler_.now() + episode.lasts_ns;
-  const bool primary_lives = primary_ && !primary_->ended();
-  const bool primary_up = primary_lives && !primary_->process().blocked();
-  const bool power =
-      episode.fault == Fault::power_replica || episode.fault == Fault::power_primary;
+  if (episode.fault == Fault::twin_replica && !place.twin) {
+    start_twin(episode.replica);
+    return true;
+  }
+  if (!place.actor) return false;
   switch (episode.fault) {
-    case Fault::crash_replica:
-    case Fault::power_replica:
-      if (!place.actor) return false;
-      crash(place, power ? Ending::machine : Ending::process, until);
-      return true;
-    case Fault::crash_primary:
-    case Fault::power_primary:
-      if (!primary_lives) return false;
-      primary_->kill(power ? Ending::machine : Ending::process);
-      primary_down_until_ = until;
-      return true;
-    case Fault::pause_replica:
-      if (place.actor) place.actor->process().pause();
-      return place.actor != nullptr;
-    case Fault::pause_primary:
-      if (primary_up) primary_->process().pause();
-      return primary_up;
-    case Fault::close_primary:
-      if (primary_up) end_reign(episode.lasts_ns);
-      return primary_up;
+    case Fault::crash_replica: crash(place, Ending::process, until); return true;
+    case Fault::power_replica: crash(place, Ending::machine, until); return true;
+    case Fault::pause_replica: place.actor->process().pause(); return true;
+    case Fault::slow_apply: place.actor->slow_down(until); return true;
+    default: return false;
+  }
+}
+
+bool World::begin_elsewhere(const Episode& episode) {
+  const auto any_host = [&] {
+    return static_cast<HostId>(dice_.between(0, plan_.replicas));
+  };
+  switch (episode.fault) {
     case Fault::clock_leap:
-      network_.host(static_cast<HostId>(dice_.between(0, plan_.replicas)))
+      network_.host(any_host())
           .clock.leap(scheduler_.now(), dice_.magnitude(kMillisecond_ns, 3600 * kSecond_ns));
       return true;
     case Fault::slow_loops:
-      network_.host(static_cast<HostId>(dice_.between(0, plan_.replicas))).law.wake_max_ns =
+      network_.host(any_host()).law.wake_max_ns =
           dice_.magnitude(100 * kMicrosecond_ns, 100 * kMillisecond_ns);
-      return true;
-    case Fault::slow_apply:
-      if (place.actor) place.actor->slow_down(until);
-      return place.actor != nullptr;
-    case Fault::held_claim:
-      if (primary_up) primary_->hold_claims(primary_->process().local_now() + episode.lasts_ns);
-      return primary_up;
-    case Fault::dead_claim:
-      return primary_up && !primary_->process().paused() && primary_->die_with_claim();
-    case Fault::twin_replica:
-      if (place.twin) return false;
-      start_twin(episode.replica);
       return true;
     case Fault::stranger:
       if (stranger_) return false;
       start_stranger();
       return true;
     case Fault::forgery:
-      forging_until_ = until + kSecond_ns;
+      forging_until_ = scheduler_.now() + episode.lasts_ns + kSecond_ns;
       later(0, What::forge);
       return true;
     default: return false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/simulation/world/units.h"
 #include "transport/codec.h"
 #include "wire/batch.h"
 #include "wire/crc32c.h"
@@ -22,15 +23,6 @@ constexpr std::int64_t kGapMax = 128;
 constexpr std::size_t kPayload = 64;
 constexpr std::size_t kRecord = wire::padded_record_bytes(kPayload);
 constexpr Position kFarAhead = 1u << 30;
-
-std::vector<std::byte> unit(wire::Envelope envelope, std::span<const std::byte> body) {
-  envelope.body_bytes = static_cast<std::uint32_t>(body.size());
-  if (envelope.type != wire::MessageType::batch) envelope.body_crc = wire::crc32c(body);
-  std::vector<std::byte> bytes(wire::kEnvelopeBytes + body.size());
-  wire::encode_envelope(envelope, std::span(bytes).first<wire::kEnvelopeBytes>());
-  std::copy(body.begin(), body.end(), bytes.begin() + wire::kEnvelopeBytes);
-  return bytes;
-}
 
 }  // namespace
 
@@ -120,7 +112,7 @@ std::vector<std::byte> Forger::acknowledgement(const Place& place) {
   ack.received = ack.applied = stream.frame_end;
   ack.credit_limit = std::max(stream.credit_limit, ack.received);
   transport::Encoder encoder;
-  return unit(envelope(heard, wire::MessageType::acknowledgements),
+  return make_unit(envelope(heard, wire::MessageType::acknowledgements),
               encoder.acknowledgements({&ack, 1}));
 }
 
@@ -144,7 +136,7 @@ std::vector<std::byte> Forger::frame(const Place& place) {
   header.previous_checksum = stream.frame_checksum;
   header.body_crc = wire::crc32c(stored);
   wire::encode_frame_header(header, std::span(body).first<wire::kFrameHeaderBytes>());
-  return unit(envelope(heard, wire::MessageType::batch), body);
+  return make_unit(envelope(heard, wire::MessageType::batch), body);
 }
 
 std::vector<std::byte> Forger::commit(const Place& place) {
@@ -153,7 +145,7 @@ std::vector<std::byte> Forger::commit(const Place& place) {
   const core::Commit commit{place.stream,
                             next_ == Forgery::false_commit ? sent + kFarAhead : sent};
   transport::Encoder encoder;
-  return unit(envelope(heard, wire::MessageType::heartbeat),
+  return make_unit(envelope(heard, wire::MessageType::heartbeat),
               encoder.heartbeat(0, {&commit, 1}, false));
 }
 

@@ -12,8 +12,12 @@
 #include "base/time.h"
 #include "quorate/options.h"
 #include "quorate/rule.h"
+#include "tests/simulation/system/host.h"
 
 namespace quorate::simulation {
+
+inline constexpr HostId kPrimaryHost = 0;  ///< replicas are on those that follow
+inline constexpr std::uint16_t kPrimaryPort = 7400;
 
 enum class Fault : std::uint8_t {
   slow_link,        ///< latencies of a link rise

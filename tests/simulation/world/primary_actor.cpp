@@ -10,8 +10,6 @@ namespace quorate::simulation {
 
 namespace {
 
-constexpr std::uint32_t kPort = 7400;
-
 Position stream_bytes(std::size_t payload_bytes) {
   return 8 + ((payload_bytes + 7) & ~std::size_t{7});
 }
@@ -32,7 +30,7 @@ void PrimaryActor::open(HostId host) {
   engine_ = std::move(loops.engine);
   PrimaryOptions options = plan_.primary;
   options.streams = plan_.streams;
-  options.listen = Network::address_of(host) + ":" + std::to_string(kPort);
+  options.listen = Network::address_of(host) + ":" + std::to_string(kPrimaryPort);
   for (std::uint32_t i = 0; i < plan_.replicas; ++i) {
     options.replicas.push_back("r" + std::to_string(i + 1));
   }
@@ -126,7 +124,7 @@ std::size_t PrimaryActor::draw_size() {
   if (draw_.between(0, 9'999) == 0) {
     auto claim = primary_->stream(0).claim(static_cast<std::size_t>(allowed_max) + 1);
     const bool refused = !claim && (claim.error().code == Errc::too_large ||
-                                    claim.error().code == Errc::fenced);
+                                    may_refuse(claim.error().code));
     if (!refused) teller_.fail("claim: a record beyond the limit was not refused as too large");
   }
   return static_cast<std::size_t>(draw_.magnitude(1, plan_.record_bytes_max));
@@ -160,6 +158,7 @@ bool PrimaryActor::write_one(StreamId stream) {
     if (code != Errc::busy && !may_refuse(code)) teller_.fail("claim: " + claim.error().text);
     if (code != Errc::busy) return false;
     on_busy(stream);
+    // Refused claims are few, so ten times as often: of 1000.
     if (draw_.chance(plan_.blocked_of_10000)) block_for_space(stream, size);
     return false;
   }
@@ -217,7 +216,7 @@ void PrimaryActor::block_for_release(const Ticket& ticket) {
   event.outcome = outcome.value().kind;
   event.copies = outcome.value().copies;
   teller_.tell(event);
-  teller_.count(Effect::waits_released);
+  if (event.outcome == OutcomeKind::released) teller_.count(Effect::waits_released);
 }
 
 /// False: the process was killed inside of the call.

@@ -36,7 +36,7 @@ void ReplicaActor::open(HostId host) {
   engine_ = std::move(loops.engine);
   ReplicaOptions options = plan_.replica;
   options.name = name;
-  options.primary = Network::address_of(0) + ":7400";
+  options.primary = Network::address_of(kPrimaryHost) + ":" + std::to_string(kPrimaryPort);
   {
     const HeapScope memory(process_->id());
     auto opened = Replica::open(*engine_, options);
@@ -84,7 +84,6 @@ void ReplicaActor::apply(const Record& record) {
   event.end = record.end;
   event.content = content_of(record.payload);
   teller_.tell(event);
-  ++applied_;
 }
 
 void ReplicaActor::show() {

@@ -34,8 +34,6 @@ class ReplicaActor final : private Scheduler::Target {
   /// It says that it needs a full copy: this process is of no use any more.
   [[nodiscard]] bool lost() const noexcept { return lost_; }
   [[nodiscard]] ReplicaReport report() const { return replica_->report(); }
-  [[nodiscard]] std::uint32_t replica() const noexcept { return index_; }
-  [[nodiscard]] std::uint64_t applied() const noexcept { return applied_; }
 
  private:
   void open(HostId host);
@@ -55,7 +53,6 @@ class ReplicaActor final : private Scheduler::Target {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Replica> replica_;
   Instant slow_until_ = 0;
-  std::uint64_t applied_ = 0;
   bool apply_due_ = false;
   bool lost_ = false;
   bool ended_ = false;

@@ -4,26 +4,12 @@
 #include <utility>
 
 #include "tests/simulation/system/address.h"
+#include "tests/simulation/world/plan.h"
+#include "tests/simulation/world/units.h"
 #include "transport/codec.h"
-#include "wire/crc32c.h"
 #include "wire/version.h"
 
 namespace quorate::simulation {
-
-namespace {
-
-constexpr std::uint16_t kPort = 7400;
-
-std::vector<std::byte> unit(wire::Envelope envelope, std::span<const std::byte> body) {
-  envelope.body_bytes = static_cast<std::uint32_t>(body.size());
-  envelope.body_crc = wire::crc32c(body);
-  std::vector<std::byte> bytes(wire::kEnvelopeBytes + body.size());
-  wire::encode_envelope(envelope, std::span(bytes).first<wire::kEnvelopeBytes>());
-  std::copy(body.begin(), body.end(), bytes.begin() + wire::kEnvelopeBytes);
-  return bytes;
-}
-
-}  // namespace
 
 Stranger::Stranger(Network& network, HostId host, HostId primary, std::uint32_t connections,
                    std::uint32_t replicas, Draw draw)
@@ -41,7 +27,7 @@ Stranger::Stranger(Network& network, HostId host, HostId primary, std::uint32_t 
     caller.dialing.complete = &Stranger::on_connected;
     caller.sending.complete = &Stranger::on_sent;
     caller.receiving.complete = &Stranger::on_received;
-    reactor_->connect(caller.dialing, address_at(primary, kPort));
+    reactor_->connect(caller.dialing, address_at(primary, kPrimaryPort));
   }
   reactor_->wake();
 }
@@ -76,7 +62,7 @@ std::vector<std::byte> Stranger::hello(std::uint32_t replicas) {
   transport::Encoder encoder;
   wire::Envelope envelope;
   envelope.type = wire::MessageType::hello;
-  return unit(envelope, encoder.hello(hello));
+  return make_unit(envelope, encoder.hello(hello));
 }
 
 std::vector<std::byte> Stranger::words(std::uint32_t replicas) {

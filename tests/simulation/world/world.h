@@ -87,7 +87,9 @@ class World final : private Scheduler::Target, private Teller {
   void end_reign(Instant down_ns);
   void begin(const Episode& episode);
   void begin_on_link(const Episode& episode);
-  bool begin_on_process(const Episode& episode);
+  bool begin_on_primary(const Episode& episode);
+  bool begin_on_replica(const Episode& episode);
+  bool begin_elsewhere(const Episode& episode);
   void flap(const Episode& episode);
   void begin_on_disk(const Episode& episode);
   void wipe(HostId host, Instant until);
@@ -128,7 +130,6 @@ class World final : private Scheduler::Target, private Teller {
   std::vector<std::unique_ptr<Stranger>> past_strangers_;
   Instant primary_down_until_ = 0;
   Instant forging_until_ = 0;
-  bool primary_paused_ = false;
   bool writing_ = true;
   bool healed_ = false;
   bool finished_ = false;  ///< nobody writes, looks or starts anything any more
