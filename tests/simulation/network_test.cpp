@@ -448,6 +448,17 @@ TEST(SimulatedProcess, AllOfADeadProcessCompletesAtOnce) {
   }
 }
 
+TEST(SimulatedProcess, ACallInADeadOneTakesTimeOfItsOwn) {
+  Wire wire(1);
+  wire.processes[0]->kill(Ending::process);
+  const Instant begin = wire.loops[0]->now();
+  const Instant world = wire.scheduler.now();
+  for (int i = 0; i < 3; ++i) wire.loops[0]->wait(wire.loops[0]->now());
+  // Or whoever waits for a deadline and has something to do at once would do so for ever.
+  EXPECT_GE(wire.loops[0]->now(), begin + 3 * kMillisecond_ns);
+  EXPECT_EQ(wire.scheduler.now(), world);
+}
+
 TEST(SimulatedProcess, TheKernelClosesTheSocketsOfAKilledOne) {
   Wire wire(1);
   Call call("last words");

@@ -50,6 +50,29 @@ TEST(World, EveryKindOfFaultIsDrawnBySomeSeed) {
   }
 }
 
+TEST(World, AClaimMayEndWithItsPrimary) {
+  std::uint64_t both = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Plan plan = Plan::draw(seed, 0, kHorizon);
+    plan.primary.claim_deadline = std::chrono::seconds(60);
+    plan.episodes.clear();
+    for (const auto& [fault, at] :
+         {std::pair{Fault::dead_claim, 5 * kSecond_ns},
+          {seed % 2 == 0 ? Fault::crash_primary : Fault::close_primary, 6 * kSecond_ns}}) {
+      Episode episode;
+      episode.fault = fault;
+      episode.at = at;
+      episode.lasts_ns = kSecond_ns;
+      plan.episodes.push_back(episode);
+    }
+    const WorldResult result = World(plan, false).run();
+    EXPECT_EQ(result.failure, "") << "seed " << seed;
+    both += result.faults[static_cast<std::size_t>(Fault::dead_claim)] *
+            result.faults[static_cast<std::size_t>(plan.episodes[1].fault)];
+  }
+  EXPECT_EQ(both, 10u);
+}
+
 TEST(World, FaultsHaveEffects) {
   std::array<std::uint64_t, kEffects> sums{};
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
