@@ -1,4 +1,4 @@
-// The command `quorate`: node, load, status.
+// The command `quorate`: node, load, log, status.
 
 #include <fmt/format.h>
 #include <mimalloc.h>
@@ -17,11 +17,13 @@ namespace quorate::tools {
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app("Replication: run a node, load a cluster, ask a primary how it is", "quorate");
+  CLI::App app("Replication: run a node, load a cluster, look at logs, ask a primary how it is",
+               "quorate");
   app.require_subcommand(0, 1);
   std::vector<std::unique_ptr<Verb>> verbs;
   verbs.push_back(make_node(app));
   verbs.push_back(make_load(app));
+  verbs.push_back(make_log(app));
   verbs.push_back(make_status(app));
   try {
     app.parse(argc, argv);
@@ -35,7 +37,8 @@ int run(int argc, char** argv) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i]->parsed()) return verbs[i]->run();
   }
-  fmt::print(stderr, "quorate: found no verb, allowed node, load, status; --help tells more\n");
+  fmt::print(stderr,
+             "quorate: found no verb, allowed node, load, log, status; --help tells more\n");
   return 2;
 }
 

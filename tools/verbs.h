@@ -20,6 +20,7 @@ class Verb {
 };
 
 std::unique_ptr<Verb> make_load(CLI::App& app);
+std::unique_ptr<Verb> make_log(CLI::App& app);
 std::unique_ptr<Verb> make_node(CLI::App& app);
 std::unique_ptr<Verb> make_status(CLI::App& app);
 

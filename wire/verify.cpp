@@ -41,7 +41,7 @@ bool is_name(const flatbuffers::String* text) noexcept {
 const fb::Hello* view_hello(std::span<const std::byte> body) noexcept {
   const auto* hello = verified<fb::Hello>(MessageType::hello, body);
   if (hello == nullptr || !is_name(hello->cluster()) || !is_name(hello->node())) return nullptr;
-  return hello->role() <= fb::Role::client ? hello : nullptr;
+  return hello->role() <= fb::Role::catch_up ? hello : nullptr;
 }
 
 const fb::Welcome* view_welcome(std::span<const std::byte> body) noexcept {
@@ -58,7 +58,7 @@ const fb::ResumeReply* view_resume_reply(std::span<const std::byte> body) noexce
   const auto* reply = verified<fb::ResumeReply>(MessageType::resume_reply, body);
   if (reply == nullptr || !is_list(reply->entries(), kEntriesMax)) return nullptr;
   for (const auto* entry : *reply->entries()) {
-    if (entry->verdict() > fb::Verdict::needs_full_copy) return nullptr;
+    if (entry->verdict() > fb::Verdict::truncate) return nullptr;
   }
   return reply;
 }
@@ -83,6 +83,7 @@ const fb::Status* view_status(std::span<const std::byte> body) noexcept {
   if (status->streams()->size() > kStatusStreamsMax) return nullptr;
   for (const auto* stream : *status->streams()) {
     if (stream->replicas()->size() > kStatusReplicasMax) return nullptr;
+    if (stream->retention() > kRetentionStateMax) return nullptr;
     for (const auto* replica : *stream->replicas()) {
       if (!is_name(replica->name()) || replica->state() > kReplicaStateMax) return nullptr;
     }
@@ -93,7 +94,7 @@ const fb::Status* view_status(std::span<const std::byte> body) noexcept {
 const fb::Goodbye* view_goodbye(std::span<const std::byte> body) noexcept {
   const auto* goodbye = verified<fb::Goodbye>(MessageType::goodbye, body);
   if (goodbye == nullptr || goodbye->text()->size() > kTextBytesMax) return nullptr;
-  return goodbye->reason() <= fb::GoodbyeReason::internal ? goodbye : nullptr;
+  return goodbye->reason() <= fb::GoodbyeReason::caught_up ? goodbye : nullptr;
 }
 
 }  // namespace quorate::wire

@@ -43,7 +43,7 @@ PrimaryMachine primary_with_two_replicas(FrameIndex& frames) {
     ResumeClaim claim;
     claim.incarnation = i + 1;
     claim.credit_limit = kNoLimit;
-    machine.on_resume(i, claim, frames, 0, 0, effects);
+    machine.on_resume(i, claim, {frames, 0}, 0, effects);
   }
   return machine;
 }

@@ -1,5 +1,6 @@
 #include "quorate/options.h"
 
+#include <algorithm>
 #include <bit>
 #include <set>
 #include <string>
@@ -18,6 +19,9 @@ constexpr std::uint32_t kBatchMax_bytes = 256u << 10;
 constexpr std::size_t kNameMax_bytes = 64;
 constexpr std::uint32_t kLoopsMax = 64;
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::uint64_t kSegmentMin_bytes = 8u << 20;
+constexpr std::uint64_t kSegmentMax_bytes = 1u << 30;
+constexpr std::uint64_t kSegmentUnit_bytes = 1u << 20;
 
 Error wrong(const std::string& field, const std::string& found, const std::string& allowed) {
   return Error(Errc::invalid_option, field + ": found " + found + ", allowed " + allowed);
@@ -46,11 +50,30 @@ Status is_ring(std::uint64_t bytes, std::uint64_t low) {
   return wrong("ring_bytes", std::to_string(bytes), "powers of two");
 }
 
-Status is_directory(const std::string& directory) {
+Status is_storage(const std::string& directory, const StorageOptions& storage,
+                  std::uint64_t ring_bytes) {
   if (directory.empty()) return Done{};
-  return Error(Errc::unsupported,
-               "directory: found \"" + directory +
-                   "\", allowed only \"\": the durable log does not exist in this version");
+  if (ring_bytes > kLoggedRingMax_bytes) {
+    return wrong("ring_bytes", std::to_string(ring_bytes),
+                 "with a directory at most " + std::to_string(kLoggedRingMax_bytes));
+  }
+  if (auto range = in_range("storage.segment_bytes", storage.segment_bytes,
+                            std::max<std::uint64_t>(kSegmentMin_bytes, ring_bytes / 2),
+                            kSegmentMax_bytes);
+      !range) {
+    return range;
+  }
+  const std::uint64_t hard_min = std::max(storage.retain_bytes, 4 * storage.segment_bytes);
+  if (storage.retain_bytes_hard != 0 && storage.retain_bytes_hard < hard_min) {
+    return wrong("storage.retain_bytes_hard", std::to_string(storage.retain_bytes_hard),
+                 "0 or at least " + std::to_string(hard_min));
+  }
+  if (storage.retain_age.count() < 0) {
+    return wrong("storage.retain_age", std::to_string(storage.retain_age.count()) + " s", "0…");
+  }
+  if (storage.segment_bytes % kSegmentUnit_bytes == 0) return Done{};
+  return wrong("storage.segment_bytes", std::to_string(storage.segment_bytes),
+               "multiples of " + std::to_string(kSegmentUnit_bytes));
 }
 
 Status are_beats(std::chrono::milliseconds heartbeat, std::chrono::milliseconds peer_timeout) {
@@ -105,8 +128,9 @@ Status EngineOptions::validate() const {
 Status PrimaryOptions::validate() const {
   const std::uint32_t members = static_cast<std::uint32_t>(replicas.size()) + 1;
   Status result = first_failure(
-      is_directory(directory), is_name("cluster", cluster), is_name("name", name),
-      are_replicas(replicas, name), in_range("streams", streams, 1, kStreamsMax),
+      is_storage(directory, storage, ring_bytes), is_name("cluster", cluster),
+      is_name("name", name), are_replicas(replicas, name),
+      in_range("streams", streams, 1, directory.empty() ? kStreamsMax : kLoggedStreamsMax),
       is_ring(ring_bytes, kRingMin_bytes), are_sizes(*this),
       in_range("protected_copies", protected_copies, 0, members),
       in_range("floor_copies", floor_copies, 1, members),
@@ -115,14 +139,15 @@ Status PrimaryOptions::validate() const {
       in_range("lag.courtesy", lag.courtesy, 0, kHourMs), are_beats(heartbeat, peer_timeout),
       in_range("claim_deadline", claim_deadline, 1, kHourMs),
       in_range("close_timeout", close_timeout, 0, kHourMs),
-      in_range("waiters_max", waiters_max, 1, 1u << 20));
+      in_range("waiters_max", waiters_max, 1, 1u << 20),
+      in_range("catch_ups_max", catch_ups_max, 1, 64));
   return result ? engine.validate() : result;
 }
 
 Status ReplicaOptions::validate() const {
   Status result = first_failure(
-      is_directory(directory), is_name("cluster", cluster), is_name("name", name),
-      is_ring(ring_bytes, kReplicaRingMin_bytes),
+      is_storage(directory, storage, ring_bytes), is_name("cluster", cluster),
+      is_name("name", name), is_ring(ring_bytes, kReplicaRingMin_bytes),
       in_range("streams_max", streams_max, 1, kStreamsMax), are_beats(heartbeat, peer_timeout),
       in_range("backoff_min", backoff_min, 1, kHourMs),
       in_range("backoff_max", backoff_max, backoff_min.count(), kHourMs));

@@ -37,6 +37,10 @@ Result<std::size_t> Replica::poll(const Apply& apply, std::size_t records_max,
 
 void Replica::stop() noexcept { node_->stop(); }
 
+Status Replica::confirm(StreamId stream, Position position) {
+  return node_->confirm(stream, position);
+}
+
 ReplicaReport Replica::report() const { return node_->report(); }
 
 Engine& Replica::engine() noexcept { return node_->engine(); }

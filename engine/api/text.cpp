@@ -22,6 +22,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::corrupt: return "corrupt";
     case Errc::needs_full_copy: return "needs_full_copy";
     case Errc::io: return "io";
+    case Errc::no_space: return "no_space";
   }
   return "?";
 }
@@ -51,6 +52,17 @@ std::string_view to_string(ReplicaStatus::State state) noexcept {
     case ReplicaStatus::State::streaming: return "streaming";
     case ReplicaStatus::State::parked: return "parked";
     case ReplicaStatus::State::needs_full_copy: return "needs_full_copy";
+    case ReplicaStatus::State::catching_up: return "catching_up";
+  }
+  return "?";
+}
+
+std::string_view to_string(RetentionState state) noexcept {
+  switch (state) {
+    case RetentionState::ok: return "ok";
+    case RetentionState::extended: return "extended";
+    case RetentionState::at_risk: return "at_risk";
+    case RetentionState::lost: return "lost";
   }
   return "?";
 }
@@ -62,6 +74,7 @@ std::string_view to_string(ReplicaReport::State state) noexcept {
     case ReplicaReport::State::needs_full_copy: return "needs_full_copy";
     case ReplicaReport::State::refused: return "refused";
     case ReplicaReport::State::stopped: return "stopped";
+    case ReplicaReport::State::log_failed: return "log_failed";
   }
   return "?";
 }

@@ -9,12 +9,14 @@
 namespace quorate::base {
 
 void TailRing::attach(std::byte* memory, std::uint64_t ring_bytes,
-                      std::uint32_t max_record_bytes) noexcept {
+                      std::uint32_t max_record_bytes, Position start) noexcept {
   CHECK(std::has_single_bit(ring_bytes) && record_bytes(max_record_bytes) <= ring_bytes / 4);
+  CHECK((start & kStateBits) == 0);
+  claimed_.store(start | kParkedBit, std::memory_order_release);
   memory_ = memory;
   mask_ = ring_bytes - 1;
   max_record_bytes_ = max_record_bytes;
-  limit_.store(ring_bytes, std::memory_order_release);
+  limit_.store(start + ring_bytes, std::memory_order_release);
 }
 
 TailRing::Walk TailRing::walk(Position from, std::uint64_t bytes_max) const noexcept {

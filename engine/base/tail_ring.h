@@ -42,8 +42,10 @@ class TailRing {
     Refusal refusal = Refusal::none;
   };
 
-  /// `memory` is mapped twice in a row and reads as zero. Starts parked: unpark() opens it.
-  void attach(std::byte* memory, std::uint64_t ring_bytes, std::uint32_t max_record_bytes) noexcept;
+  /// `memory` is mapped twice in a row and reads as zero. Starts parked: unpark() opens it. The
+  /// first claim begins at `start`.
+  void attach(std::byte* memory, std::uint64_t ring_bytes, std::uint32_t max_record_bytes,
+              Position start = 0) noexcept;
 
   // Any thread.
 

@@ -20,7 +20,7 @@ std::uint32_t FrameIndex::size() const noexcept {
 
 void FrameIndex::push(const FrameEntry& entry) noexcept {
   CHECK(!full() && entry.begin < entry.end);
-  CHECK(tail_ == 0 || entry.begin == (empty() ? popped_.end : back().end));
+  CHECK(entry.begin == (empty() ? popped_.end : back().end));
   entries_[tail_++ & (entries_.size() - 1)] = entry;
 }
 

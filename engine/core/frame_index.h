@@ -29,6 +29,8 @@ class FrameIndex {
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] bool full() const noexcept { return size() == capacity(); }
 
+  /// Empty so far: the frame that ends where the first one will begin, known from elsewhere.
+  void begin_after(const FrameEntry& last) noexcept { popped_ = last; }
   /// Invariant: frames follow each other without a gap, also across frames forgotten.
   void push(const FrameEntry& entry) noexcept;
   /// Forgets frames that end at or before `position`.

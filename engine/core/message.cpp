@@ -17,6 +17,7 @@ std::string_view to_string(GoodbyeReason reason) noexcept {
     case GoodbyeReason::not_primary: return "not_primary";
     case GoodbyeReason::needs_full_copy: return "needs_full_copy";
     case GoodbyeReason::fenced: return "fenced";
+    case GoodbyeReason::caught_up: return "caught up";
     case GoodbyeReason::internal: return "internal";
   }
   return "?";

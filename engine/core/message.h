@@ -13,7 +13,9 @@
 
 namespace quorate::core {
 
-enum class Role : std::uint8_t { replica, client };
+/// A replica's live connection, a client that asks for status, or a replica's connection for what
+/// the primary's ring no longer holds.
+enum class Role : std::uint8_t { replica, client, catch_up };
 
 enum class GoodbyeReason : std::uint8_t {
   closing,
@@ -30,6 +32,7 @@ enum class GoodbyeReason : std::uint8_t {
   needs_full_copy,
   fenced,
   internal,
+  caught_up,  ///< the rest is in the ring: the stream goes on over the live connection
 };
 std::string_view to_string(GoodbyeReason reason) noexcept;
 
@@ -73,13 +76,22 @@ struct ResumeClaim {
 enum class Verdict : std::uint8_t {
   resumed,          ///< goes on after the claimed position
   from_start,       ///< holds nothing and the ring still has the beginning
-  needs_full_copy,  ///< the ring no longer holds what is missing, or the claim does not match
+  needs_full_copy,  ///< nothing holds what is missing any more, or the claim does not match
+  catch_up,         ///< the log holds what is missing: over a connection of its own
+  truncate,         ///< this primary never had what is held behind the position: cut, claim again
 };
 
 struct ResumeVerdict {
   StreamId stream = 0;
   Verdict verdict = Verdict::resumed;
-  Position position = 0;  ///< where sending goes on; needs_full_copy: where the ring begins
+  /// Where sending goes on; needs_full_copy: where ring and log begin; truncate: what may stay.
+  Position position = 0;
+};
+
+/// Up to where a history is of that epoch: the end of its last frame.
+struct EpochEnd {
+  Epoch epoch;
+  Position end = 0;
 };
 
 /// Cumulative, per stream. Counted only when epoch and incarnation are those of the session.

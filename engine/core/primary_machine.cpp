@@ -23,8 +23,12 @@ PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(c
   CHECK(config.replicas <= kReplicasMax);
   CHECK(config.protected_copies >= 1 && config.protected_copies <= config.replicas + 1);
   holders_ = first_bits(config.replicas);
-  protected_ = {Level::received, config.protected_copies - 1, holders_};
-  level_used_[index_of(Level::received)] = true;
+  CHECK(config.committed <= config.start);
+  const Level level = config.durable ? Level::durable : Level::received;
+  protected_ = {level, config.protected_copies - 1, holders_};
+  level_used_[index_of(Level::received)] = level_used_[index_of(level)] = true;
+  sealed_ = durable_ = config.start;
+  committed_ = config.committed;
 }
 
 bool PrimaryMachine::fed(const ReplicaProgress& replica) const noexcept {
@@ -52,13 +56,13 @@ void PrimaryMachine::recompute(PrimaryEffects& effects) noexcept {
   for (std::uint32_t r = 0; r < rule_count_; ++r) {
     if (watermarks_[r] == sealed_) continue;
     const Positions& positions = reached[index_of(rules_[r].level)];
-    const Position released = released_position(rules_[r], sealed_, positions);
+    const Position released = released_position(rules_[r], own(rules_[r].level), positions);
     if (released <= watermarks_[r]) continue;
     watermarks_[r] = released;
     effects.rules_advanced |= 1u << r;
   }
-  const Positions& received = reached[index_of(Level::received)];
-  const Position committed = released_position(protected_, sealed_, received);
+  const Position committed = released_position(protected_, own(protected_.level),
+                                               reached[index_of(protected_.level)]);
   if (committed > committed_) {
     committed_ = committed;
     effects.committed_advanced = true;
@@ -81,31 +85,84 @@ void PrimaryMachine::on_sealed(Position end, PrimaryEffects& effects) noexcept {
   recompute(effects);
 }
 
-bool PrimaryMachine::matches(const ResumeClaim& claim, const FrameIndex& frames,
-                             Position reclaimed) const noexcept {
-  if (claim.position < reclaimed || claim.position > sealed_) return false;
+void PrimaryMachine::on_durable(Position durable, PrimaryEffects& effects) noexcept {
+  CHECK(durable >= durable_ && durable <= sealed_);
+  durable_ = durable;
+  recompute(effects);
+}
+
+bool PrimaryMachine::matches(const ResumeClaim& claim, const History& history) const noexcept {
+  if (claim.position < history.reclaimed || claim.position > sealed_) return false;
   if (QUORATE_MUTANT(history_unmatched)) return true;
   if (QUORATE_MUTANT(resume_refused) && claim.position > 0) return false;
   if (claim.position == 0) return claim.epoch == Epoch{};
-  const FrameEntry* frame = frames.ends_at(claim.position);
+  const FrameEntry* frame = history.frames.ends_at(claim.position);
   return frame != nullptr && frame->epoch == claim.epoch && frame->checksum == claim.checksum;
 }
 
+/// Up to where the claimant's history can be this one's, as far as reigns tell. A frame of a reign
+/// that is not known here is not: the claimant goes back by a frame at least, and claims again.
+Position PrimaryMachine::common_end(const ResumeClaim& claim,
+                                    const History& history) const noexcept {
+  if (claim.position == 0) return 0;
+  if (claim.epoch == config_.epoch) return sealed_;
+  Position end = 0;
+  for (const EpochEnd& each : history.epochs) {
+    if (each.epoch > claim.epoch) break;
+    end = each.end;
+    if (each.epoch == claim.epoch) return end;
+  }
+  return std::min(end, claim.position - 1);
+}
+
+Verdict PrimaryMachine::judge(const ResumeClaim& claim, const History& history,
+                              Position& position) const noexcept {
+  position = claim.position;
+  if (history.oldest != kNoLog) {
+    const Position common = common_end(claim, history);
+    if (claim.position > common) {
+      position = common;
+      return Verdict::truncate;
+    }
+    if (claim.position >= history.oldest && claim.position < history.reclaimed) {
+      return Verdict::catch_up;
+    }
+  }
+  if (matches(claim, history)) {
+    return claim.position == 0 ? Verdict::from_start : Verdict::resumed;
+  }
+  position = std::min(history.reclaimed, history.oldest);
+  return Verdict::needs_full_copy;
+}
+
 ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& claim,
-                                        const FrameIndex& frames, Position reclaimed, Instant now,
+                                        const History& history, Instant now,
                                         PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  const ResumeVerdict refusal{config_.stream, Verdict::needs_full_copy, reclaimed};
-  if (replica.state != ReplicaState::absent) return refusal;
+  if (replica.state != ReplicaState::absent && replica.state != ReplicaState::catching_up) {
+    return {config_.stream, Verdict::needs_full_copy, history.reclaimed};
+  }
   // One that comes back again and again and gets nowhere must not hold writers for ever.
   const Instant patience_from = replica.barren ? replica.progress_at : now;
   const ReplicaProgress before = std::exchange(replica, ReplicaProgress{});
   replica.incarnation = claim.incarnation;
-  if (!matches(claim, frames, reclaimed)) {
-    replica.state = ReplicaState::needs_full_copy;
+  ResumeVerdict answer{config_.stream, Verdict::resumed, 0};
+  answer.verdict = judge(claim, history, answer.position);
+  if (answer.verdict != Verdict::resumed && answer.verdict != Verdict::from_start) {
+    replica.state = answer.verdict == Verdict::catch_up   ? ReplicaState::catching_up
+                    : answer.verdict == Verdict::truncate ? ReplicaState::absent
+                                                          : ReplicaState::needs_full_copy;
     replica.holds = false;
     holders_ &= ~(1ull << index);
-    return refusal;
+    // The same process still has what it acknowledged in this reign. Were that forgotten, replicas
+    // that are fed in turns would never be known to have the same at the same time.
+    const bool same = before.incarnation == claim.incarnation && claim.position >= before.received;
+    if (replica.state == ReplicaState::catching_up && same) {
+      replica.sent = replica.pin = replica.received = before.received;
+      replica.durable = before.durable;
+      replica.applied = before.applied;
+    }
+    return answer;
   }
   // A valid claim is a match up to its position in this session: it acknowledges as much.
   holders_ |= 1ull << index;
@@ -119,8 +176,7 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
     replica.applied = before.applied;
   }
   recompute(effects);
-  return {config_.stream, claim.position == 0 ? Verdict::from_start : Verdict::resumed,
-          claim.position};
+  return answer;
 }
 
 PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t index,
@@ -128,7 +184,8 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
                                                               Instant now,
                                                               PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  if (!fed(replica) || (ack.epoch != config_.epoch && !QUORATE_MUTANT(stale_epoch_counts)) ||
+  const bool counts = fed(replica) || replica.state == ReplicaState::catching_up;
+  if (!counts || (ack.epoch != config_.epoch && !QUORATE_MUTANT(stale_epoch_counts)) ||
       (ack.incarnation != replica.incarnation && !QUORATE_MUTANT(stale_incarnation_counts))) {
     return AckVerdict::stale;
   }
@@ -146,6 +203,11 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
   replica.credit_limit = std::max(replica.credit_limit, ack.credit_limit);
   recompute(effects);
   return AckVerdict::counted;
+}
+
+void PrimaryMachine::on_fed(std::uint32_t index, Position end) noexcept {
+  ReplicaProgress& replica = replicas_[index];
+  if (replica.state == ReplicaState::catching_up) replica.sent = replica.pin = end;
 }
 
 void PrimaryMachine::on_send_started(std::uint32_t index, Position end) noexcept {
@@ -299,7 +361,8 @@ void PrimaryMachine::lose_passed(Position reclaimed, PrimaryEffects& effects) no
   for (std::uint32_t i = 0; i < config_.replicas; ++i) {
     ReplicaProgress& replica = replicas_[i];
     if (!fed(replica) || replica.sent >= reclaimed) continue;
-    replica.state = ReplicaState::needs_full_copy;
+    replica.state =
+        config_.durable ? ReplicaState::catching_up : ReplicaState::needs_full_copy;
     replica.holds = false;
     holders_ &= ~(1ull << i);
     effects.lost |= 1ull << i;

@@ -17,7 +17,23 @@
 
 namespace quorate::core {
 
-enum class ReplicaState : std::uint8_t { absent, streaming, parked, needs_full_copy };
+enum class ReplicaState : std::uint8_t {
+  absent,
+  streaming,
+  parked,
+  needs_full_copy,
+  catching_up,  ///< is fed from the log over a connection of its own, until it claims again
+};
+
+inline constexpr Position kNoLog = ~Position{0};
+
+/// What a primary can still send, and the reigns it knows of.
+struct History {
+  const FrameIndex& frames;
+  Position reclaimed = 0;     ///< the ring holds what follows
+  Position oldest = kNoLog;   ///< the log holds what follows; kNoLog: there is no log
+  std::span<const EpochEnd> epochs = {};  ///< of the log before this reign, ascending
+};
 
 /// One replica as this stream's primary sees it. Fields below `state` mean something only while the
 /// replica has a session, except the acknowledged positions, which stay as last known.
@@ -55,6 +71,11 @@ struct PrimaryConfig {
   LagPolicy::Kind lag = LagPolicy::Kind::hold;
   std::int64_t stall_limit_ns = 0;
   std::int64_t courtesy_ns = 0;
+  /// With a log: what the primary itself has counts as durable when the log says so, the protected
+  /// rule asks for durable copies, and who falls behind the ring is fed from the log.
+  bool durable = false;
+  Position start = 0;      ///< end of the log when this reign began
+  Position committed = 0;  ///< known then; at most `start`
 };
 
 class PrimaryMachine {
@@ -69,12 +90,20 @@ class PrimaryMachine {
   /// A frame was sealed: the primary has the stream up to `end` at level received.
   void on_sealed(Position end, PrimaryEffects& effects) noexcept;
 
-  /// A replica with a new session says what it holds. `reclaimed`: begin of what the ring holds.
-  /// After `resumed` and `from_start` it is streaming from the position in the verdict. A claim is
-  /// matched by position, epoch and checksum of a frame end; a claim at 0 names no frame. A second
-  /// claim in one session is answered `needs_full_copy` and changes nothing: the driver closes.
-  ResumeVerdict on_resume(std::uint32_t replica, const ResumeClaim& claim, const FrameIndex& frames,
-                          Position reclaimed, Instant now, PrimaryEffects& effects) noexcept;
+  /// The primary's own log is durable up to here. Monotone; at most what is sealed.
+  void on_durable(Position durable, PrimaryEffects& effects) noexcept;
+
+  /// A replica with a new session says what it holds. After `resumed` and `from_start` it is
+  /// streaming from the position in the verdict. A claim is matched by position, epoch and checksum
+  /// of a frame end; a claim at 0 names no frame. After `catch_up` and `truncate` it claims again;
+  /// a claim while it is streaming is answered `needs_full_copy` and changes nothing: the driver
+  /// closes. What only the log holds is matched by who reads it there.
+  ResumeVerdict on_resume(std::uint32_t replica, const ResumeClaim& claim, const History& history,
+                          Instant now, PrimaryEffects& effects) noexcept;
+
+  /// What a claim would be answered, without any effect: for a connection that catches up.
+  [[nodiscard]] Verdict judge(const ResumeClaim& claim, const History& history,
+                              Position& position) const noexcept;
 
   /// False: not of this session (wrong epoch, incarnation or state), or beyond what was sent, or
   /// contradicting itself (durable or applied above received). A lower position than known is
@@ -82,6 +111,10 @@ class PrimaryMachine {
   enum class AckVerdict : std::uint8_t { counted, stale, violation };
   AckVerdict on_acknowledgement(std::uint32_t replica, const Acknowledgement& ack, Instant now,
                                 PrimaryEffects& effects) noexcept;
+
+  /// A replica that is catching up is known to hold this history up to its claim, or was sent
+  /// frames up to here. From then on what it acknowledges counts like anybody's.
+  void on_fed(std::uint32_t replica, Position end) noexcept;
 
   void on_send_started(std::uint32_t replica, Position end) noexcept;
   /// The send in flight went out whole. If it was to be parked it got away in time: it streams.
@@ -108,6 +141,7 @@ class PrimaryMachine {
 
   [[nodiscard]] Position sealed() const noexcept { return sealed_; }
   [[nodiscard]] Position committed() const noexcept { return committed_; }
+  [[nodiscard]] Position durable() const noexcept { return durable_; }
   [[nodiscard]] Position watermark(std::uint32_t rule) const noexcept {
     return watermarks_[rule];
   }
@@ -135,8 +169,12 @@ class PrimaryMachine {
   using Positions = std::array<Position, kReplicasMax>;
   static constexpr std::size_t kLevels = 3;
 
-  [[nodiscard]] bool matches(const ResumeClaim& claim, const FrameIndex& frames,
-                             Position reclaimed) const noexcept;
+  [[nodiscard]] bool matches(const ResumeClaim& claim, const History& history) const noexcept;
+  [[nodiscard]] Position common_end(const ResumeClaim& claim,
+                                    const History& history) const noexcept;
+  [[nodiscard]] Position own(Level level) const noexcept {
+    return level == Level::durable ? durable_ : sealed_;
+  }
   [[nodiscard]] bool fed(const ReplicaProgress& replica) const noexcept;
   void recompute(PrimaryEffects& effects) noexcept;
   void copy_positions(Level level, Positions& out) const noexcept;
@@ -161,6 +199,7 @@ class PrimaryMachine {
   std::uint64_t holders_ = 0;               ///< bit i: replicas_[i].holds
   Position sealed_ = 0;
   Position committed_ = 0;
+  Position durable_ = 0;  ///< Invariant: at most sealed_.
   Instant deadline_ = kNever;
   Instant stalled_since_ = kNever;  ///< when reclaim() first fell short because somebody holds
 };

@@ -102,10 +102,10 @@ Position nth_largest(std::span<const Position> values, std::uint32_t n) noexcept
 }
 
 Result<CompiledRule> compile_rule(const Rule& rule, std::span<const std::string> replicas,
-                                  std::uint32_t floor_copies) {
-  if (rule.level == Level::durable) {
+                                  std::uint32_t floor_copies, bool has_log) {
+  if (rule.level == Level::durable && !has_log) {
     return Error(Errc::unsupported,
-                 "level durable: unsupported until the durable log exists; allowed received, "
+                 "level durable: this primary keeps no log; set its directory, or use received or "
                  "applied");
   }
   if (rule.kind == Rule::Kind::async && rule.level == Level::applied) {

@@ -29,9 +29,9 @@ struct CompiledRule {
 
 /// Resolves names against the configuration. Errors name the field and the allowed range: unknown
 /// or repeated names, counts of 0 or above the members, async applied, fewer copies than the floor,
-/// durable (unsupported until the log exists).
+/// durable without a log.
 Result<CompiledRule> compile_rule(const Rule& rule, std::span<const std::string> replicas,
-                                  std::uint32_t floor_copies);
+                                  std::uint32_t floor_copies, bool has_log = false);
 
 /// The position released under a rule, from one position per replica at the rule's level.
 /// `own` bounds it: nothing is released that the primary itself does not have.

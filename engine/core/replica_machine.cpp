@@ -24,18 +24,32 @@ std::string_view to_string(FrameVerdict verdict) noexcept {
   return "?";
 }
 
+ReplicaMachine::ReplicaMachine(const ReplicaStreamConfig& config) noexcept
+    : config_(config),
+      last_epoch_(config.last_epoch),
+      last_checksum_(config.last_checksum),
+      received_(config.start),
+      durable_(config.start),
+      stored_(config.start),
+      committed_(config.committed),
+      read_(config.applied),
+      applied_(config.applied) {
+  CHECK(config.committed <= config.start);
+}
+
 void ReplicaMachine::on_session(const Epoch& epoch) noexcept {
   end_session();
   session_epoch_ = epoch;
   state_ = State::claiming;
   // The claim says what is received. What else the last session was told, this one was not.
   told_received_ = received_;
-  told_applied_ = 0;
+  told_read_ = told_applied_ = told_durable_ = 0;
 }
 
 /// Keeps of the primary's word what it proved.
 void ReplicaMachine::end_session() noexcept {
-  committed_ = exposed();
+  committed_ = committed();
+  matched_ = false;
   if (!QUORATE_MUTANT(committed_of_old_session)) told_committed_ = 0;
 }
 
@@ -50,10 +64,42 @@ bool ReplicaMachine::on_verdict(const ResumeVerdict& verdict) noexcept {
     state_ = State::needs_full_copy;
     return true;
   }
-  if (state_ != State::claiming || verdict.position != received_) return false;
+  const bool moves_on = state_ == State::claiming || state_ == State::streaming;
+  if (verdict.verdict == Verdict::catch_up && moves_on) {
+    end_session();
+    state_ = State::catching_up;
+    return true;
+  }
+  if (state_ != State::claiming) return false;
+  if (verdict.verdict == Verdict::truncate) return on_truncate(verdict.position);
+  if (verdict.position != received_) return false;
   if (verdict.verdict == Verdict::from_start && received_ != 0) return false;
   state_ = State::streaming;
+  matched_ = true;
   return true;
+}
+
+/// Without a log there is nothing to cut, and what was committed or applied is not given up.
+bool ReplicaMachine::on_truncate(Position position) noexcept {
+  if (position >= received_) return false;
+  const bool may = config_.durable && position >= committed() && position >= read_;
+  state_ = may ? State::truncating : State::needs_full_copy;
+  return true;
+}
+
+void ReplicaMachine::on_claiming_again() noexcept {
+  end_session();
+  state_ = State::claiming;
+  told_received_ = received_;
+  told_read_ = told_applied_ = told_durable_ = 0;
+}
+
+void ReplicaMachine::on_truncated(Position end, const Epoch& epoch,
+                                  std::uint32_t checksum) noexcept {
+  CHECK(end <= received_ && end >= committed());
+  received_ = durable_ = stored_ = end;
+  last_epoch_ = epoch;
+  last_checksum_ = checksum;
 }
 
 void ReplicaMachine::on_disconnected() noexcept {
@@ -62,7 +108,7 @@ void ReplicaMachine::on_disconnected() noexcept {
 }
 
 FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame) const noexcept {
-  if (state_ != State::streaming) return FrameVerdict::not_session;
+  if (state_ != State::streaming && state_ != State::catching_up) return FrameVerdict::not_session;
   if (frame.epoch > session_epoch_ || frame.epoch < last_epoch_) return FrameVerdict::wrong_epoch;
   if (frame.begin != received_ && !QUORATE_MUTANT(gap_accepted)) return FrameVerdict::gap;
   if (frame.previous_epoch != last_epoch_ || frame.previous_checksum != last_checksum_) {
@@ -76,41 +122,70 @@ void ReplicaMachine::on_frame(const FrameInfo& frame) noexcept {
   received_ = frame.end;
   last_epoch_ = frame.epoch;
   last_checksum_ = frame.checksum;
+  // It names its predecessor, which is the frame held last.
+  matched_ = true;
+  if (!config_.durable) stored_ = received_;
 }
 
 void ReplicaMachine::on_committed(Position committed) noexcept {
   told_committed_ = std::max(told_committed_, committed);
 }
 
-Position ReplicaMachine::exposed() const noexcept {
-  if (state_ != State::streaming) return committed_;
+Position ReplicaMachine::committed() const noexcept {
+  if (!matched_) return committed_;
   if (QUORATE_MUTANT(committed_beyond_held)) return std::max(committed_, told_committed_);
   if (QUORATE_MUTANT(exposes_received)) return received_;
   return std::max(committed_, std::min(told_committed_, received_));
 }
 
+/// What the program has seen must not be missing after a restart.
+Position ReplicaMachine::exposed() const noexcept {
+  return config_.durable ? std::min(committed(), durable_) : committed();
+}
+
 void ReplicaMachine::on_applied(Position applied) noexcept {
-  CHECK(applied <= exposed());
+  on_read(applied);
   applied_ = std::max(applied_, applied);
+}
+
+void ReplicaMachine::on_read(Position read) noexcept {
+  CHECK(read <= std::max(read_, exposed()));
+  read_ = std::max(read_, read);
+}
+
+void ReplicaMachine::on_stored(Position stored) noexcept {
+  CHECK(stored >= stored_ && stored <= received_);
+  stored_ = stored;
+}
+
+void ReplicaMachine::on_durable(Position durable) noexcept {
+  CHECK(durable >= durable_ && durable <= stored_);
+  durable_ = durable;
+}
+
+Position ReplicaMachine::credit_limit() const noexcept {
+  return std::max(received_, (config_.durable ? stored_ : read_) + config_.ring_bytes);
 }
 
 Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
   return {config_.stream, session_epoch_, config_.incarnation,
           QUORATE_MUTANT(acknowledges_ahead) ? received_ + 8 : received_,
-          QUORATE_MUTANT(durable_told) ? received_ : 0, applied_,
-          credit_limit()};
+          QUORATE_MUTANT(durable_told) ? received_ : config_.durable ? durable_ : 0,
+          std::min(applied_, received_), credit_limit()};
 }
 
 bool ReplicaMachine::acknowledgement_due(bool applied_awaited) const noexcept {
   if (state_ != State::streaming) return false;
-  if (received_ != told_received_) return true;
-  const std::uint64_t untold_bytes = applied_ - told_applied_;
-  return untold_bytes > 0 && (applied_awaited || untold_bytes >= config_.ring_bytes / kCreditShare);
+  if (received_ != told_received_ || durable_ != told_durable_) return true;
+  if (applied_ != told_applied_ && applied_awaited) return true;
+  return read_ - told_read_ >= config_.ring_bytes / kCreditShare;
 }
 
 void ReplicaMachine::on_acknowledged() noexcept {
   told_received_ = received_;
+  told_read_ = read_;
   told_applied_ = applied_;
+  told_durable_ = durable_;
 }
 
 }  // namespace quorate::core

@@ -25,13 +25,28 @@ struct ReplicaStreamConfig {
   StreamId stream = 0;
   std::uint64_t incarnation = 0;
   std::uint64_t ring_bytes = 0;
+  /// With a log: what it holds counts as durable when the log says so, nothing is exposed before,
+  /// and what the ring lost is caught up with. The log's end and last frame when it was opened:
+  bool durable = false;
+  Position start = 0;
+  Epoch last_epoch{};
+  std::uint32_t last_checksum = 0;
+  Position committed = 0;  ///< known then; at most `start`
+  Position applied = 0;    ///< by the program in earlier lives; may be beyond `start`
 };
 
 class ReplicaMachine {
  public:
-  enum class State : std::uint8_t { idle, claiming, streaming, needs_full_copy };
+  enum class State : std::uint8_t {
+    idle,
+    claiming,
+    streaming,
+    needs_full_copy,
+    catching_up,  ///< frames come over another connection; then it claims again
+    truncating,   ///< the end of the log is to be cut; then it claims again
+  };
 
-  explicit ReplicaMachine(const ReplicaStreamConfig& config) noexcept : config_(config) {}
+  explicit ReplicaMachine(const ReplicaStreamConfig& config) noexcept;
 
   // Events.
 
@@ -41,6 +56,12 @@ class ReplicaMachine {
   /// The primary's answer, or, while streaming, its word that it cannot go on (needs_full_copy).
   /// False: it does not fit the claim (close the connection).
   bool on_verdict(const ResumeVerdict& verdict) noexcept;
+  /// While it catches up: the primary has found what is held to be of its history.
+  void on_matched() noexcept { matched_ = matched_ || state_ == State::catching_up; }
+  /// The connection that caught up has ended, or the cut is done: claim() is to be sent again.
+  void on_claiming_again() noexcept;
+  /// The log was cut there; that frame is its last one now. Never below committed().
+  void on_truncated(Position end, const Epoch& epoch, std::uint32_t checksum) noexcept;
   void on_disconnected() noexcept;
 
   /// May this frame be placed behind what is held? Asked when its header has been verified.
@@ -52,6 +73,13 @@ class ReplicaMachine {
   void on_committed(Position committed) noexcept;
   /// The program has applied up to here. Monotone.
   void on_applied(Position applied) noexcept;
+  /// The program has been shown what lies before, and does not look at it again. Monotone; what is
+  /// applied has been read.
+  void on_read(Position read) noexcept;
+  /// The log has taken the frames up to here: it needs them in the ring no longer.
+  void on_stored(Position stored) noexcept;
+  /// The log's writes up to here have ended.
+  void on_durable(Position durable) noexcept;
 
   // Questions.
 
@@ -63,7 +91,9 @@ class ReplicaMachine {
   [[nodiscard]] bool acknowledgement_due(bool applied_awaited) const noexcept;
   /// The primary knows less than it could; told at the next heartbeat.
   [[nodiscard]] bool behind_on_telling() const noexcept {
-    return state_ == State::streaming && (received_ != told_received_ || applied_ != told_applied_);
+    return state_ == State::streaming &&
+           (received_ != told_received_ || read_ != told_read_ || applied_ != told_applied_ ||
+            durable_ != told_durable_);
   }
   void on_acknowledged() noexcept;  ///< acknowledgement() was handed to the connection
 
@@ -71,25 +101,38 @@ class ReplicaMachine {
   /// What the program may see: committed and received. Never falls.
   [[nodiscard]] Position exposed() const noexcept;
   [[nodiscard]] Position applied() const noexcept { return applied_; }
+  [[nodiscard]] Position read() const noexcept { return read_; }
+  [[nodiscard]] Position durable() const noexcept { return durable_; }
+  [[nodiscard]] Position stored() const noexcept { return stored_; }
+  /// Committed for certain, by this session or an earlier one: never to be cut.
+  [[nodiscard]] Position committed() const noexcept;
   [[nodiscard]] const Epoch& epoch() const noexcept { return session_epoch_; }
   [[nodiscard]] const ReplicaStreamConfig& config() const noexcept { return config_; }
-  /// Room of the ring in front of the applied position; never falls.
-  [[nodiscard]] Position credit_limit() const noexcept { return applied_ + config_.ring_bytes; }
+  /// Room of the ring in front of what is still read there: by the program, or, with a log, by the
+  /// log alone. Falls only with a cut.
+  [[nodiscard]] Position credit_limit() const noexcept;
 
  private:
   void end_session() noexcept;
+  bool on_truncate(Position position) noexcept;
 
   ReplicaStreamConfig config_;
   State state_ = State::idle;
   Epoch session_epoch_;       ///< of the primary of this session
   Epoch last_epoch_;          ///< of the last frame held
   std::uint32_t last_checksum_ = 0;
-  Position received_ = 0;     ///< Invariant: applied_ <= received_.
+  Position received_ = 0;
+  Position durable_ = 0;      ///< Invariant: durable_ <= stored_ <= received_.
+  Position stored_ = 0;
   Position committed_ = 0;    ///< proved by sessions that ended. Invariant: at most received_
   Position told_committed_ = 0;  ///< by this session's primary; may be ahead of received_
-  Position applied_ = 0;
+  Position read_ = 0;         ///< Invariant: applied_ <= read_.
+  Position applied_ = 0;      ///< beyond received_ only when the log lost what was applied
   Position told_received_ = 0;
+  Position told_read_ = 0;
   Position told_applied_ = 0;
+  Position told_durable_ = 0;
+  bool matched_ = false;  ///< what is held is known to be the history of this session's primary
 };
 
 }  // namespace quorate::core

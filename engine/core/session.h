@@ -68,6 +68,8 @@ class Backoff {
   Backoff(std::int64_t min_ns, std::int64_t max_ns, std::uint64_t seed) noexcept;
 
   void on_session_began(Instant now) noexcept;
+  /// The peer is known to be well.
+  void reset() noexcept { bound_ns_ = min_ns_; }
   /// An attempt failed or a session ended: the delay before the next attempt.
   std::int64_t on_failure(Instant now) noexcept;
 

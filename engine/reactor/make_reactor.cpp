@@ -20,6 +20,16 @@ std::string explain(int error) {
 
 }  // namespace
 
+Result<std::unique_ptr<Reactor>> UringReactor::sibling() {
+  std::string why;
+  return make_reactor(Backend::io_uring, why);
+}
+
+Result<std::unique_ptr<Reactor>> EpollReactor::sibling() {
+  std::string why;
+  return make_reactor(Backend::epoll, why);
+}
+
 Result<std::unique_ptr<Reactor>> make_reactor(Backend backend, std::string& why) {
   if (backend != Backend::epoll) {
     int error = 0;

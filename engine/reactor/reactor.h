@@ -103,6 +103,9 @@ class Reactor {
 
   [[nodiscard]] virtual Files& files() noexcept = 0;
 
+  /// Another reactor of this backend, for work at start-up that blocks. From any thread.
+  virtual Result<std::unique_ptr<Reactor>> sibling() = 0;
+
   /// What incarnations, sessions and jitter are drawn from; never zero.
   [[nodiscard]] virtual std::uint64_t random_seed() noexcept { return base::random_seed(); }
 

@@ -42,6 +42,7 @@ class UringReactor final : public Reactor, private FileCalls::Starter {
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override;
   [[nodiscard]] Files& files() noexcept override { return files_; }
+  Result<std::unique_ptr<Reactor>> sibling() override;
   [[nodiscard]] int event_fd() noexcept override;
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return system_calls_; }
 

@@ -70,11 +70,20 @@ Status PrimaryDriver::make_streams() {
   for (std::uint32_t local = 0; local < count; ++local) {
     config.machine.stream = local * shared_.loops + loop_;
     config.local_index = local;
+    const OpenedLog* opened = nullptr;
+    if (!shared_.logs.empty()) {
+      opened = &shared_.logs[config.machine.stream];
+      config.machine.durable = true;
+      config.machine.start = opened->found.start.end.position;
+      config.machine.committed =
+          std::min<Position>(opened->metadata.known_committed, config.machine.start);
+      config.log = log_options(options.storage, shared_.frame_bytes_max);
+    }
     auto ring = arena_->map(local);
     if (!ring) return ring.error();
     streams_.push_back(std::make_unique<PrimaryStream>(
         *this, shard_, *arena_, local, config, ring.value(),
-        std::span<std::byte>(frame_memory_ + frame_bytes * local, frame_bytes)));
+        std::span<std::byte>(frame_memory_ + frame_bytes * local, frame_bytes), opened));
   }
   encoder_.reserve(count);
   acknowledgements.reserve(transport::kEntriesPerMessage);
@@ -82,6 +91,7 @@ Status PrimaryDriver::make_streams() {
   active_.reserve(count);
   touched_.reserve(count);
   resident_.reserve(count);
+  logging_.reserve(count);
   return Done{};
 }
 
@@ -91,6 +101,39 @@ void PrimaryDriver::on_published(PrimaryStream& stream) {
   if (stream.active) return;
   stream.active = true;
   active_.push_back(&stream);
+}
+
+void PrimaryDriver::start_logs() {
+  for (auto& stream : streams_) stream->start_log();
+  house_at_ = shared_.options.directory.empty() ? kNever : shard_.now() + kHouse_ns;
+}
+
+void PrimaryDriver::on_log_progress(PrimaryStream& stream) {
+  touch(stream);
+  if (stream.logging || stream.log()->taken() == stream.machine().sealed()) return;
+  stream.logging = true;
+  logging_.push_back(&stream);
+}
+
+void PrimaryDriver::on_log_changed(PrimaryStream& stream) {
+  touch(stream);
+  StreamLog& log = *stream.log();
+  const std::string name = "stream " + std::to_string(stream.id());
+  if (log.failed()) {
+    fence(stream, "its log has ended: " + log.error().text);
+  } else if (log.lacks_space()) {
+    shard_.trace(TraceLevel::warning, name + ": " + log.error().text + "; writes are refused");
+  } else if (log.stalled()) {
+    shard_.trace(TraceLevel::warning, name + ": the disk has not ended a write for 2 s");
+  }
+}
+
+/// The disk works while the frames are on their way to the replicas.
+void PrimaryDriver::write_logs() {
+  std::erase_if(logging_, [](PrimaryStream* stream) {
+    stream->logging = stream->write_log();
+    return !stream->logging;
+  });
 }
 
 void PrimaryDriver::touch(PrimaryStream& stream) {
@@ -115,6 +158,7 @@ void PrimaryDriver::step(Instant now) {
   }
   for (PrimaryStream* stream : active_) seal(*stream, now);
   std::erase_if(active_, [&](PrimaryStream* stream) { return settle(*stream, now); });
+  write_logs();
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     PrimaryStream& stream = *touched_[i];
     perform(stream);
@@ -171,6 +215,7 @@ void PrimaryDriver::after_seal(PrimaryStream& stream, Position begin) {
     resident_.push_back(&stream);
     house_at_ = std::min(house_at_, shard_.now() + kHouse_ns);
   }
+  if (stream.log() != nullptr) on_log_progress(stream);
   touch(stream);
 }
 
@@ -207,7 +252,7 @@ bool PrimaryDriver::awaits_claim(PrimaryStream& stream, Instant now) {
   const std::int64_t deadline_ns = shared_.options.claim_deadline.count() * kMillisecond_ns /
                                    (QUORATE_MUTANT(fenced_early) ? 50 : 1);
   if (age_ns >= deadline_ns && !QUORATE_MUTANT(never_fenced)) {
-    fence(stream);
+    fence(stream, "a claim stayed unpublished beyond claim_deadline");
     return false;
   }
   const std::int64_t pause_ns = age_ns < kStuckSpin_ns ? 0 : std::min(age_ns, kStuckPoll_ns);
@@ -215,10 +260,9 @@ bool PrimaryDriver::awaits_claim(PrimaryStream& stream, Instant now) {
   return true;
 }
 
-void PrimaryDriver::fence(PrimaryStream& stream) {
-  shard_.trace(TraceLevel::error,
-               "stream " + std::to_string(stream.id()) +
-                   ": a claim stayed unpublished beyond claim_deadline; its epoch is given up");
+void PrimaryDriver::fence(PrimaryStream& stream, const std::string& why) {
+  shard_.trace(TraceLevel::error, "stream " + std::to_string(stream.id()) + ": " + why +
+                                      "; its epoch is given up");
   stream.end(StreamState::fenced);
   touch(stream);
 }
@@ -304,6 +348,11 @@ std::uint32_t PrimaryDriver::clients() const noexcept {
       std::count_if(links_.begin(), links_.end(), [](const auto& link) { return link->client(); }));
 }
 
+std::uint32_t PrimaryDriver::catch_ups() const noexcept {
+  return static_cast<std::uint32_t>(std::count_if(
+      links_.begin(), links_.end(), [](const auto& link) { return link->catch_up() != nullptr; }));
+}
+
 void PrimaryDriver::on_admitted(PrimaryLink& link) {
   PrimaryLink*& current = by_replica_[link.replica()];
   const std::string& name = shared_.options.replicas[link.replica()];
@@ -332,9 +381,11 @@ void PrimaryDriver::on_link_closed(PrimaryLink& link, const std::string& why) {
 }
 
 void PrimaryDriver::bury_links() {
-  if (!links_gone_) return;
+  if (!links_gone_ && !links_linger_) return;
   links_gone_ = false;
   std::erase_if(links_, [](const auto& link) { return link->gone(); });
+  links_linger_ = std::any_of(links_.begin(), links_.end(),
+                              [](const auto& link) { return link->lingers(); });
 }
 
 // Time.
@@ -354,7 +405,13 @@ void PrimaryDriver::keep_house(Instant now) {
     if (idle) stream->resident = false;
     return idle;
   });
-  house_at_ = resident_.empty() ? kNever : now + kHouse_ns;
+  bool logs = false;
+  for (auto& stream : streams_) {
+    if (stream->log() == nullptr) break;
+    logs = true;
+    stream->keep_log(now);
+  }
+  house_at_ = resident_.empty() && !logs ? kNever : now + kHouse_ns;
 }
 
 Instant PrimaryDriver::next_deadline(Instant now) const {
@@ -379,6 +436,9 @@ bool PrimaryDriver::drained() const noexcept {
   for (const auto& stream : streams_) {
     if (stream->state() == StreamState::fenced) continue;
     if (stream->ring().claimed() != stream->machine().sealed()) return false;
+    if (stream->log() != nullptr && stream->machine().durable() < stream->machine().sealed()) {
+      return false;
+    }
     for (std::uint32_t r = 0; r < stream->rule_count(); ++r) {
       if (stream->rule(r).sleepers.load() != 0) return false;
     }
@@ -400,15 +460,22 @@ void PrimaryDriver::close_step(Instant now) {
     phase_ends_ = kNever;
     for (auto& link : links_) link->shut_down("the primary closes");
   }
-  if (std::all_of(links_.begin(), links_.end(), [](const auto& link) { return link->gone(); })) {
-    finish_close();
+  bool done = std::all_of(links_.begin(), links_.end(),
+                          [](const auto& link) { return link->gone(); });
+  for (auto& stream : streams_) {
+    if (stream->log() == nullptr) break;
+    done = done && stream->log()->closed() && stream->log()->idle();
   }
+  if (done) finish_close();
 }
 
 void PrimaryDriver::leave(Instant now) {
   phase_ = Phase::leaving;
   phase_ends_ = now + kLeave_ns;
   for (auto& link : links_) link->say_goodbye(now);
+  for (auto& stream : streams_) {
+    if (stream->log() != nullptr) stream->log()->close();
+  }
 }
 
 void PrimaryDriver::finish_close() {

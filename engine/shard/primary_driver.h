@@ -31,6 +31,7 @@ struct PrimaryShared {
   Epoch epoch;
   std::uint32_t loops = 1;
   std::uint64_t frame_bytes_max = 0;  ///< record bytes of the largest frame
+  std::vector<OpenedLog> logs;  ///< by stream, until the streams are made; none without a directory
   /// Streams of all loops, for status. Written before the loops run.
   std::vector<PrimaryStream*> streams;
   /// Hands an accepted connection to the loop that its hello names.
@@ -59,12 +60,20 @@ class PrimaryDriver final : public Driver {
   /// The link speaks for a replica from now on; an older link of the same replica is replaced.
   void on_admitted(PrimaryLink& link);
   void on_link_closed(PrimaryLink& link, const std::string& why);
+  /// On the loop, when nothing can prevent the primary from opening any more.
+  void start_logs();
+  void on_log_progress(PrimaryStream& stream);
+  void on_log_changed(PrimaryStream& stream);
   void touch(PrimaryStream& stream);
   void touch(PrimaryStream& stream, std::uint32_t replica);
   /// Performs what the stream's machine asked for besides publishing.
   void perform(PrimaryStream& stream);
   [[nodiscard]] std::uint32_t strangers() const noexcept;
   [[nodiscard]] std::uint32_t clients() const noexcept;
+  [[nodiscard]] std::uint32_t catch_ups() const noexcept;
+  /// Somebody was told that as many are being fed as may be.
+  void on_catch_up_refused(Instant now) noexcept { catch_up_refused_at_ = now; }
+  [[nodiscard]] Instant catch_up_refused_at() const noexcept { return catch_up_refused_at_; }
 
   [[nodiscard]] const PrimaryShared& shared() const noexcept { return shared_; }
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
@@ -116,10 +125,11 @@ class PrimaryDriver final : public Driver {
   bool settle(PrimaryStream& stream, Instant now);
   [[nodiscard]] bool looks_on(PrimaryStream& stream, Instant now);
   [[nodiscard]] bool awaits_claim(PrimaryStream& stream, Instant now);
+  void write_logs();
   void keep_house(Instant now);
   void drop_oldest_stranger();
   void bury_links();
-  void fence(PrimaryStream& stream);
+  void fence(PrimaryStream& stream, const std::string& why);
   void close_step(Instant now);
   [[nodiscard]] bool drained() const noexcept;
   void leave(Instant now);
@@ -135,14 +145,17 @@ class PrimaryDriver final : public Driver {
   std::vector<PrimaryStream*> active_;
   std::vector<PrimaryStream*> touched_;
   std::vector<PrimaryStream*> resident_;
+  std::vector<PrimaryStream*> logging_;
   std::vector<std::unique_ptr<PrimaryLink>> links_;
   std::array<PrimaryLink*, kReplicasMax> by_replica_{};
   std::unique_ptr<ReleaseWaiters> waiters_;
   transport::Encoder encoder_;
   std::uint64_t sessions_;
+  Instant catch_up_refused_at_ = 0;
   Instant house_at_ = kNever;
   Instant seal_at_ = kNever;  ///< when a stream that waits or is stuck must be looked at again
   bool links_gone_ = false;
+  bool links_linger_ = false;  ///< something of one that is gone is still in flight
   Phase phase_ = Phase::open;
   Instant phase_ends_ = kNever;
   std::atomic<bool> closed_{false};

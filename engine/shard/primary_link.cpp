@@ -66,6 +66,11 @@ void PrimaryLink::on_message(const wire::Envelope& envelope, std::span<const std
     return on_status_request(body);
   }
   if (!in_session(envelope)) return malformed("message of another session");
+  if (role_ == Role::catch_up) {
+    if (envelope.type == Type::acknowledgements) return catch_up_acknowledged(body);
+    if (envelope.type == Type::resume) return catch_up_resume(body);
+    return malformed("message that a replica does not send");
+  }
   if (envelope.type == Type::acknowledgements) return on_acknowledgements(body);
   if (envelope.type == Type::resume) return on_resume(body);
   malformed("message that a replica does not send");
@@ -92,7 +97,7 @@ void PrimaryLink::on_hello(std::span<const std::byte> body) {
   core::Goodbye goodbye;
   const auto admitted = core::admit(hello, admission, goodbye);
   if (!admitted) return refuse(goodbye.reason, goodbye.text);
-  if (hello.role == core::Role::replica && hello.loop != driver_.loop()) {
+  if (hello.role != core::Role::client && hello.loop != driver_.loop()) {
     auto released = connection_.release();
     gone_ = true;
     driver_.on_link_closed(*this, "handed over");
@@ -104,21 +109,10 @@ void PrimaryLink::on_hello(std::span<const std::byte> body) {
 void PrimaryLink::welcome(const core::Hello& hello, const core::Admitted& admitted) {
   const PrimaryShared& shared = driver_.shared();
   const Instant now = driver_.shard().now();
-  if (hello.role == core::Role::replica) {
+  if (hello.role != core::Role::client) {
     replica_ = admitted.replica;
-    notes_.resize(driver_.stream_count());
-    wanted_.resize(driver_.stream_count());
-    segments_.reserve(transport::Connection::kFramesPerSend);
-    commits_.reserve(driver_.stream_count());
-    connection_.reserve_control(transport::control_bytes_for(driver_.stream_count()));
-    role_ = Role::replica;
-    driver_.on_admitted(*this);
+    welcome_replica(hello, now);
     if (closing()) return;
-    const std::int64_t timeout_ns =
-        std::max<std::int64_t>(shared.options.peer_timeout.count(), 3ll * hello.heartbeat_ms) *
-        kMillisecond_ns;
-    liveness_ =
-        core::Liveness(shared.options.heartbeat.count() * kMillisecond_ns, timeout_ns, now);
   } else {
     if (driver_.clients() >= kClientsMax) {
       return refuse(core::GoodbyeReason::busy, "too many clients are connected");
@@ -145,6 +139,72 @@ void PrimaryLink::welcome(const core::Hello& hello, const core::Admitted& admitt
   connection_.queue_control(wire::MessageType::welcome, driver_.encoder().welcome(welcome));
 }
 
+void PrimaryLink::welcome_replica(const core::Hello& hello, Instant now) {
+  const PrimaryShared& shared = driver_.shared();
+  const std::int64_t timeout_ns =
+      std::max<std::int64_t>(shared.options.peer_timeout.count(), 3ll * hello.heartbeat_ms) *
+      kMillisecond_ns;
+  liveness_ = core::Liveness(shared.options.heartbeat.count() * kMillisecond_ns, timeout_ns, now);
+  if (hello.role == core::Role::catch_up) {
+    if (shared.options.directory.empty()) {
+      return refuse(core::GoodbyeReason::protocol_violation, "catch-up: this primary has no log");
+    }
+    if (driver_.catch_ups() >= shared.options.catch_ups_max) {
+      driver_.on_catch_up_refused(now);
+      return refuse(core::GoodbyeReason::busy, "catch-up: as many replicas as catch_ups_max "
+                                               "allows are being fed; try again");
+    }
+    role_ = Role::catch_up;
+    catch_up_ = std::make_unique<CatchUpSender>(driver_, connection_, replica_);
+    return;
+  }
+  notes_.resize(driver_.stream_count());
+  wanted_.resize(driver_.stream_count());
+  segments_.reserve(transport::Connection::kFramesPerSend);
+  commits_.reserve(driver_.stream_count());
+  connection_.reserve_control(transport::control_bytes_for(driver_.stream_count()));
+  role_ = Role::replica;
+  driver_.on_admitted(*this);
+}
+
+PrimaryStream* PrimaryLink::stream_of(StreamId id) noexcept {
+  const std::uint32_t loops = driver_.shared().loops;
+  const std::uint32_t local = id / loops;
+  if (id % loops != driver_.loop() || local >= driver_.stream_count()) return nullptr;
+  return &driver_.stream(local);
+}
+
+void PrimaryLink::catch_up_resume(std::span<const std::byte> body) {
+  if (!transport::decode_resume(body, driver_.claims) || driver_.claims.size() != 1) {
+    return malformed("catch-up: resume is malformed");
+  }
+  PrimaryStream* stream = stream_of(driver_.claims[0].stream);
+  if (stream == nullptr || catch_up_->stream() != nullptr) {
+    return malformed("catch-up: one stream of this loop, once");
+  }
+  catch_up_->on_resume(*stream, driver_.claims[0]);
+}
+
+void PrimaryLink::catch_up_acknowledged(std::span<const std::byte> body) {
+  if (!transport::decode_acknowledgements(body, driver_.acknowledgements)) {
+    return malformed("acknowledgements are malformed");
+  }
+  for (const core::Acknowledgement& ack : driver_.acknowledgements) {
+    if (catch_up_->stream() == nullptr || ack.stream != catch_up_->stream()->id()) {
+      return malformed("acknowledgement of another stream than is caught up with");
+    }
+    catch_up_->on_acknowledgement(ack);
+  }
+}
+
+void PrimaryLink::send_catch_up(Instant now) {
+  catch_up_->send(now);
+  if (connection_.frames_added() == 0 && liveness_.heartbeat_due(now) && connection_.open()) {
+    connection_.queue_control(wire::MessageType::heartbeat,
+                              driver_.encoder().heartbeat(now, {}, false));
+  }
+}
+
 void PrimaryLink::on_resume(std::span<const std::byte> body) {
   if (!transport::decode_resume(body, driver_.claims)) return malformed("resume is malformed");
   driver_.verdicts.clear();
@@ -155,12 +215,13 @@ void PrimaryLink::on_resume(std::span<const std::byte> body) {
       return malformed("resume of a stream of another loop");
     }
     PrimaryStream& stream = driver_.stream(local);
-    if (stream.machine().replica(replica_).state != core::ReplicaState::absent) {
+    const core::ReplicaState state = stream.machine().replica(replica_).state;
+    if (state != core::ReplicaState::absent && state != core::ReplicaState::catching_up) {
       return malformed("a stream is resumed twice");
     }
     const auto verdict =
-        stream.machine().on_resume(replica_, claim, stream.frames(), stream.reclaimed(),
-                                   driver_.shard().now(), stream.effects);
+        stream.machine().on_resume(replica_, claim, stream.history(), driver_.shard().now(),
+                                   stream.effects);
     driver_.verdicts.push_back(verdict);
     notes_[local].frame_hint = 0;
     notes_[local].told_committed = 0;
@@ -244,7 +305,9 @@ void PrimaryLink::park() {
 }
 
 void PrimaryLink::tell_lost(StreamId stream, Position reclaimed) {
-  const core::ResumeVerdict verdict{stream, core::Verdict::needs_full_copy, reclaimed};
+  const bool logged = !driver_.shared().options.directory.empty();
+  const core::ResumeVerdict verdict{
+      stream, logged ? core::Verdict::catch_up : core::Verdict::needs_full_copy, reclaimed};
   connection_.queue_control(wire::MessageType::resume_reply,
                             driver_.encoder().resume_reply({&verdict, 1}));
 }
@@ -265,6 +328,7 @@ void PrimaryLink::send(Instant now) {
     }
     if (commits_due_ <= now || liveness_.heartbeat_due(now)) add_commits(now);
   }
+  if (catch_up_) send_catch_up(now);
   if (!connection_.submit()) return;
   liveness_.on_sent(now);
   PrimaryDriver::Counters::add(driver_.counters.sends);
@@ -322,6 +386,7 @@ void PrimaryLink::add_commits(Instant now) {
 }
 
 void PrimaryLink::on_send_ready() {
+  if (catch_up_) return catch_up_->on_sent();
   if (connection_.was_cut() && !segments_.empty()) {
     cut_segments();
   } else {
@@ -396,6 +461,9 @@ Instant PrimaryLink::next_deadline() const noexcept {
   if (gone_) return kNever;
   if (closing()) return closing_at_ == kNever ? 0 : closing_at_ + kCloseTimeout_ns;
   const bool sending = connection_.sending();
+  if (catch_up_ && !sending) {
+    return std::min(liveness_.next_deadline(sending), catch_up_->next_deadline());
+  }
   return std::min(liveness_.next_deadline(sending), sending ? kNever : commits_due_);
 }
 
@@ -411,6 +479,7 @@ void PrimaryLink::say_goodbye(Instant now) {
 
 void PrimaryLink::on_closed(const std::string& why) {
   gone_ = true;
+  if (catch_up_) catch_up_->stop();
   if (connection_.malformed()) {
     PrimaryDriver::Counters::add(driver_.counters.connections_refused);
     driver_.shard().trace(TraceLevel::warning, "connection refused: " + why);

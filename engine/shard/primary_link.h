@@ -13,6 +13,7 @@
 #include "core/message.h"
 #include "core/session.h"
 #include "shard/primary_stream.h"
+#include "shard/catch_up_sender.h"
 #include "transport/connection.h"
 
 namespace quorate::shard {
@@ -32,9 +33,13 @@ class PrimaryLink final : public transport::Connection::Sink {
 
   [[nodiscard]] bool admitted() const noexcept { return role_ == Role::replica && !closing(); }
   [[nodiscard]] bool closing() const noexcept { return !connection_.open(); }
-  [[nodiscard]] bool gone() const noexcept { return gone_; }
+  [[nodiscard]] bool gone() const noexcept { return gone_ && (!catch_up_ || catch_up_->idle()); }
+  /// Closed, but a read of the log is still in flight.
+  [[nodiscard]] bool lingers() const noexcept { return gone_ && !gone(); }
   [[nodiscard]] bool greeted() const noexcept { return role_ != Role::stranger; }
   [[nodiscard]] bool client() const noexcept { return role_ == Role::client; }
+  /// Null unless the connection is one that catches up.
+  [[nodiscard]] const CatchUpSender* catch_up() const noexcept { return catch_up_.get(); }
   [[nodiscard]] std::uint32_t replica() const noexcept { return replica_; }
   /// A send could start now.
   [[nodiscard]] bool free() const noexcept { return admitted() && !connection_.sending(); }
@@ -65,7 +70,7 @@ class PrimaryLink final : public transport::Connection::Sink {
   void on_closed(const std::string& why) override;
 
  private:
-  enum class Role : std::uint8_t { stranger, replica, client };
+  enum class Role : std::uint8_t { stranger, replica, client, catch_up };
   /// What this connection knows of one stream.
   struct StreamNote {
     std::uint64_t frame_hint = 0;  ///< cursor into the stream's frame index
@@ -86,7 +91,12 @@ class PrimaryLink final : public transport::Connection::Sink {
   void on_resume(std::span<const std::byte> body);
   void on_acknowledgements(std::span<const std::byte> body);
   void on_status_request(std::span<const std::byte> body);
+  void welcome_replica(const core::Hello& hello, Instant now);
+  void catch_up_resume(std::span<const std::byte> body);
+  void catch_up_acknowledged(std::span<const std::byte> body);
+  void send_catch_up(Instant now);
   void malformed(const char* what);
+  [[nodiscard]] PrimaryStream* stream_of(StreamId id) noexcept;
   std::uint64_t add_stream(std::uint32_t local_stream, std::uint64_t bytes_max);
   void add_commits(Instant now);
   void finish_segments();
@@ -103,6 +113,7 @@ class PrimaryLink final : public transport::Connection::Sink {
   Instant commits_due_ = kNever;
   bool gone_ = false;
 
+  std::unique_ptr<CatchUpSender> catch_up_;
   std::vector<StreamNote> notes_;
   std::vector<std::uint32_t> wanted_;   ///< a queue: circular, as long as there are streams
   std::size_t wanted_begin_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/tail_ring.h"
+#include "shard/log_opening.h"
 
 namespace quorate::shard {
 
@@ -58,12 +59,17 @@ Status PrimaryNode::start(PrimaryOptions options) {
   shared_.hand_over = [this](std::uint32_t loop, transport::Connection::Released released) {
     hand_over(loop, std::move(released));
   };
+  if (auto opened = open_logs(); !opened) return opened;
   if (auto made = make_drivers(); !made) return made;
+  shared_.logs.clear();
   acceptor_ = std::make_unique<Acceptor>(shards.at(0), *drivers_[0]);
   Status listening = listen();
   if (!listening) return listening;
   for (std::uint32_t loop = 0; loop < shared_.loops; ++loop) {
-    shards.at(loop).call([&, loop] { shards.at(loop).attach(*drivers_[loop]); });
+    shards.at(loop).call([&, loop] {
+      shards.at(loop).attach(*drivers_[loop]);
+      drivers_[loop]->start_logs();
+    });
   }
   shards.at(0).call([&] { shards.at(0).attach(*acceptor_); });
   attached_ = true;
@@ -82,6 +88,34 @@ Status PrimaryNode::listen() {
     listening = acceptor_->listen(shared_.options.listen);
   });
   return listening;
+}
+
+/// Every reign has an epoch of its own, remembered before anything is sent in it.
+Status PrimaryNode::open_logs() {
+  const std::string& directory = shared_.options.directory;
+  if (directory.empty()) return Done{};
+  auto reactor = engine_->shards().at(0).reactor().sibling();
+  if (!reactor) return reactor.error();
+  LogOpening opening(std::move(reactor).value(), shared_.options.storage);
+  auto lock = opening.open_node(directory, shared_.options.cluster, shared_.options.name);
+  if (!lock) return lock.error();
+  lock_ = std::move(lock).value();
+  for (StreamId id = 0; id < shared_.options.streams; ++id) {
+    auto opened = opening.open_stream(directory, id);
+    if (!opened) return opened.error();
+    if (opened->found.state == log::RecoveryState::fault) {
+      return Error(Errc::corrupt, opened->found.why + "; what follows position " +
+                                      std::to_string(opened->found.start.end.position) +
+                                      " is unknown, so this node cannot lead; start it as a "
+                                      "replica of one that has it");
+    }
+    shared_.epoch.number = std::max(shared_.epoch.number, opened->metadata.promised_number + 1);
+    shared_.logs.push_back(std::move(opened).value());
+  }
+  for (OpenedLog& opened : shared_.logs) {
+    if (auto begun = opening.begin(opened, shared_.epoch); !begun) return begun;
+  }
+  return Done{};
 }
 
 Status PrimaryNode::make_drivers() {

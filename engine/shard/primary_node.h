@@ -4,6 +4,7 @@
 // thread; everything between may be called from any thread.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ class PrimaryNode {
 
   Status start(PrimaryOptions options);
   Status listen();
+  Status open_logs();
   Status make_drivers();
   Status register_rules();
   void hand_over(std::uint32_t loop, transport::Connection::Released released);
@@ -40,6 +42,7 @@ class PrimaryNode {
   std::unique_ptr<Engine> own_engine_;
   Engine* engine_;
   PrimaryShared shared_;
+  std::optional<log::DirectoryLock> lock_;
   std::vector<std::unique_ptr<PrimaryDriver>> drivers_;
   std::unique_ptr<Acceptor> acceptor_;
   bool attached_ = false;

@@ -42,7 +42,8 @@ std::size_t PrimaryStream::frame_memory_bytes(std::uint32_t frame_slots) noexcep
 
 PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingArena& arena,
                              std::uint32_t slice, const PrimaryStreamConfig& config,
-                             std::span<std::byte> ring, std::span<std::byte> frame_memory)
+                             std::span<std::byte> ring, std::span<std::byte> frame_memory,
+                             const OpenedLog* opened)
     : driver_(driver),
       shard_(shard),
       arena_(arena),
@@ -54,7 +55,21 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
       frames_(entries_in(frame_memory, config.frame_slots)),
       frame_memory_(frame_memory),
       prologues_(frame_memory.data()) {
-  ring_.attach(ring.data(), config.ring_bytes, config.max_record_bytes);
+  const Position start = config.machine.start;
+  ring_.attach(ring.data(), config.ring_bytes, config.max_record_bytes, start);
+  sealed_.store(start);
+  durable_.store(start);
+  committed_.store(config.machine.committed);
+  reclaimed_ = start;
+  if (opened == nullptr) return;
+  const log::LogEnd& end = opened->found.start.end;
+  last_epoch_ = end.epoch;
+  last_checksum_ = end.frame_checksum;
+  frames_.begin_after({start, start, end.epoch, end.frame_checksum, 0});
+  for (const log::EpochEnd& each : opened->found.epochs) {
+    log_epochs_.push_back({each.epoch, each.end});
+  }
+  log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, config.log, *this);
 }
 
 base::TailRing::Space PrimaryStream::open_and_claim(std::uint64_t payload_bytes) noexcept {
@@ -81,11 +96,15 @@ Error PrimaryStream::refusal_error(base::TailRing::Refusal refusal,
     case Refusal::full:
     case Refusal::none: break;
   }
+  if (lacks_space_.load(std::memory_order_acquire)) {
+    return Error(Errc::no_space, "the log's disk is full; writes are taken again when it is not");
+  }
   return Error(Errc::busy, "the ring is full");
 }
 
 std::uint32_t PrimaryStream::copies_at(Position position, Level level) const noexcept {
-  std::uint32_t copies = 1;
+  const bool own = level != Level::durable || durable_.load(std::memory_order_acquire) >= position;
+  std::uint32_t copies = own ? 1 : 0;
   for (std::uint32_t i = 0; i < config_.machine.replicas; ++i) {
     const ReplicaCounters& replica = counters_[i];
     const auto& counter = level == Level::received  ? replica.received
@@ -188,8 +207,13 @@ StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant n
   StreamStatus status;
   status.stream = id();
   status.epoch = epoch();
+  // First, so that it is never beyond what is appended.
+  if (log_) status.durable = durable_.load(std::memory_order_acquire);
   status.appended = sealed_.load(std::memory_order_acquire);
   status.committed = committed_.load(std::memory_order_acquire);
+  status.log_first = log_first_.load(std::memory_order_relaxed);
+  status.log_bytes = log_bytes_.load(std::memory_order_relaxed);
+  status.retention = retention_.load(std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < config_.machine.replicas; ++i) {
     const ReplicaCounters& replica = counters_[i];
     ReplicaStatus one;
@@ -201,6 +225,8 @@ StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant n
     one.applied = replica.applied.load(std::memory_order_acquire);
     one.lag_bytes = status.appended - std::min(status.appended, one.received);
     const Instant since = replica.lag_since.load(std::memory_order_acquire);
+    one.catch_up_bytes_per_second =
+        replica.catch_up_bytes_per_second.load(std::memory_order_relaxed);
     if (one.lag_bytes > 0) one.lag_seconds = static_cast<double>(now - since) / 1e9;
     status.replicas.push_back(std::move(one));
   }
@@ -210,7 +236,7 @@ StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant n
 Result<RuleId> PrimaryStream::register_rule(const Rule& rule, std::span<const std::string> names,
                                             std::uint32_t floor_copies) {
   const std::uint32_t count = rule_count();
-  auto compiled = core::compile_rule(rule, names, floor_copies);
+  auto compiled = core::compile_rule(rule, names, floor_copies, log_ != nullptr);
   if (!compiled) return compiled.error();
   for (std::uint32_t i = 0; i < count; ++i) {
     if (rules_[i].compiled == compiled.value()) return RuleId{static_cast<std::uint8_t>(i)};
@@ -271,6 +297,64 @@ void PrimaryStream::seal_frame(const base::TailRing::Walk& walk, Instant now) {
   used_at = now;
 }
 
+core::History PrimaryStream::history() const noexcept {
+  return {frames_, reclaimed_, log_ ? log_->first() : core::kNoLog, log_epochs_};
+}
+
+void PrimaryStream::start_log() {
+  if (log_) log_->start();
+}
+
+bool PrimaryStream::write_log() {
+  while (log_->taken() < machine_.sealed()) {
+    const core::FrameEntry* frame = frames_.begins_at(log_->taken(), &log_hint_);
+    CHECK(frame != nullptr);
+    const std::span<const std::byte> prologue = this->prologue(*frame);
+    wire::FrameHeader header;
+    const auto decoded = wire::decode_frame_header(prologue.first<wire::kFrameHeaderBytes>(),
+                                                   wire::kFrameRecordsMax, header);
+    CHECK(decoded == wire::DecodeError::none);
+    const std::span<const std::byte> pieces[] = {prologue, records(*frame)};
+    if (!log_->append(header, pieces)) break;
+  }
+  log_->flush();
+  return log_->taken() < machine_.sealed();
+}
+
+void PrimaryStream::on_log_durable(Position durable) {
+  machine_.on_durable(durable, effects);
+  driver_.on_log_progress(*this);
+}
+
+void PrimaryStream::on_log_changed() {
+  lacks_space_.store(log_->lacks_space(), std::memory_order_release);
+  driver_.on_log_changed(*this);
+}
+
+/// Whoever is behind, here or not, finds the rest in the log.
+Position PrimaryStream::log_needed_from() const noexcept {
+  Position needed = machine_.durable();
+  for (std::uint32_t i = 0; i < machine_.replica_count(); ++i) {
+    // One that keeps a log may lose what it has only received.
+    const core::ReplicaProgress& replica = machine_.replica(i);
+    needed = std::min(needed, replica.durable != 0 ? replica.durable : replica.received);
+  }
+  return needed;
+}
+
+void PrimaryStream::keep_log(Instant now) {
+  log_->keep_house(now);
+  log_first_.store(log_->first(), std::memory_order_relaxed);
+  log_bytes_.store(log_->disk_bytes(), std::memory_order_relaxed);
+  // The two enums are one list, told by two layers.
+  const auto state = static_cast<RetentionState>(log_->retention());
+  const RetentionState before = retention_.exchange(state, std::memory_order_relaxed);
+  if (state == before) return;
+  shard_.trace(state > before ? TraceLevel::warning : TraceLevel::info,
+               "stream " + std::to_string(id()) + ": retention of the log is " +
+                   std::string(to_string(state)) + ", was " + std::string(to_string(before)));
+}
+
 Instant PrimaryStream::reclaim(Instant now) {
   const Position claimed = ring_.claimed();
   const std::uint64_t ring = ring_.size();
@@ -278,6 +362,7 @@ Instant PrimaryStream::reclaim(Instant now) {
   if (frames_.size() > config_.frame_slots / 4 * 3) {
     wanted = std::max(wanted, frames_.at(config_.frame_slots / 4).end);
   }
+  if (log_) wanted = std::min(wanted, log_->taken());
   wanted = frames_.end_at_or_before(wanted, reclaimed_);
   if (wanted <= reclaimed_) return kNever;
   const Position allowed = machine_.reclaim(wanted, now, effects);
@@ -303,6 +388,8 @@ Instant PrimaryStream::sealed_at(Position position) const noexcept {
 void PrimaryStream::publish_effects(Instant now) {
   sealed_.store(machine_.sealed(), std::memory_order_release);
   committed_.store(machine_.committed(), std::memory_order_release);
+  durable_.store(machine_.durable(), std::memory_order_release);
+  if (log_) log_->on_committed(machine_.committed());
   // Counters before watermarks: who sees a release also sees the copies that made it.
   for (; changed_replicas != 0; changed_replicas &= changed_replicas - 1) {
     publish_replica(static_cast<std::uint32_t>(std::countr_zero(changed_replicas)), now);
@@ -330,6 +417,7 @@ void PrimaryStream::publish_replica(std::uint32_t index, Instant now) noexcept {
 bool PrimaryStream::park_if_idle(Instant now) {
   const Position end = machine_.sealed();
   if (end == 0 || ring_.claimed() != end) return false;
+  if (log_ && log_->taken() != end) return false;
   bool wanted = false;
   for (std::uint32_t i = 0; i < machine_.replica_count(); ++i) {
     const core::ReplicaProgress& replica = machine_.replica(i);

@@ -19,6 +19,7 @@
 #include "core/frame_index.h"
 #include "core/primary_machine.h"
 #include "quorate/primary.h"
+#include "shard/stream_log.h"
 #include "shard/shard.h"
 #include "wire/frame.h"
 
@@ -43,6 +44,7 @@ struct alignas(128) ReplicaCounters {
   std::atomic<Position> applied{0};
   std::atomic<ReplicaStatus::State> state{ReplicaStatus::State::absent};
   std::atomic<std::int64_t> lag_since{0};  ///< when the oldest byte not received there was sealed
+  std::atomic<std::uint64_t> catch_up_bytes_per_second{0};
 };
 
 enum class StreamState : std::uint8_t { open, closed, fenced };
@@ -54,13 +56,14 @@ struct PrimaryStreamConfig {
   std::uint32_t max_batch_bytes = 0;
   std::uint32_t frame_slots = 0;
   std::uint32_t local_index = 0;  ///< among the streams of its loop
+  log::LogOptions log;            ///< with a log
 };
 
-class PrimaryStream final : public ReadyItem {
+class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
  public:
   PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingArena& arena, std::uint32_t slice,
                 const PrimaryStreamConfig& config, std::span<std::byte> ring,
-                std::span<std::byte> frame_memory);
+                std::span<std::byte> frame_memory, const OpenedLog* opened);
 
   // Any thread.
 
@@ -128,6 +131,20 @@ class PrimaryStream final : public ReadyItem {
   [[nodiscard]] bool can_seal() const noexcept {
     return !frames_.full() && ring_.published(machine_.sealed());
   }
+  /// The log may be written from now on. Null without a directory.
+  void start_log();
+  [[nodiscard]] StreamLog* log() noexcept { return log_.get(); }
+  /// Hands the log what it has not taken. True when something is left that it has no room for.
+  bool write_log();
+  /// What a replica's claim is matched with.
+  [[nodiscard]] core::History history() const noexcept;
+  void note_catch_up(std::uint32_t replica, std::uint64_t bytes_per_second) noexcept {
+    counters_[replica].catch_up_bytes_per_second.store(bytes_per_second,
+                                                       std::memory_order_relaxed);
+  }
+  /// Of the log: see StreamLog::keep_house().
+  void keep_log(Instant now);
+
   /// Gives space back that nobody needs. Returns when to ask again even if nothing happens.
   Instant reclaim(Instant now);
   /// Makes what the machine decided since the last call visible and wakes who sleeps for it.
@@ -164,6 +181,7 @@ class PrimaryStream final : public ReadyItem {
   bool crowded = false;          ///< left that list because its frame index is full
   bool touched = false;          ///< in the driver's list of streams with something to publish
   bool resident = false;         ///< in the driver's list of streams that hold ring pages
+  bool logging = false;          ///< in the driver's list of streams with something for the log
   Instant stuck_since = kNever;  ///< when the loop first saw the claim that nobody publishes
   Instant held_since = kNever;   ///< since when published records wait for a free connection
   Instant used_at = 0;           ///< when the last frame was sealed
@@ -177,6 +195,9 @@ class PrimaryStream final : public ReadyItem {
   [[nodiscard]] bool turns_here();
   void seal_frame(const base::TailRing::Walk& walk, Instant now);
   void publish_replica(std::uint32_t replica, Instant now) noexcept;
+  void on_log_durable(Position durable) override;
+  void on_log_changed() override;
+  [[nodiscard]] Position log_needed_from() const noexcept override;
   /// When the frame that begins there was sealed; kNever when the ring does not hold it any more.
   [[nodiscard]] Instant sealed_at(Position position) const noexcept;
 
@@ -192,6 +213,11 @@ class PrimaryStream final : public ReadyItem {
   std::atomic<bool> ended_{false};     ///< closed or fenced for good: waiters get `unknown`
   std::atomic<Position> sealed_{0};
   std::atomic<Position> committed_{0};
+  std::atomic<Position> durable_{0};
+  std::atomic<bool> lacks_space_{false};
+  std::atomic<Position> log_first_{0};
+  std::atomic<std::uint64_t> log_bytes_{0};
+  std::atomic<RetentionState> retention_{RetentionState::ok};
   std::atomic<std::uint32_t> rule_count_{0};
   std::unique_ptr<RuleSlot[]> rules_;
   std::unique_ptr<ReplicaCounters[]> counters_;
@@ -206,6 +232,9 @@ class PrimaryStream final : public ReadyItem {
   Epoch last_epoch_;
   Position reclaimed_ = 0;
   bool applied_awaited_ = false;
+  std::unique_ptr<StreamLog> log_;
+  std::uint64_t log_hint_ = 0;                ///< cursor in frames_ of what the log takes next
+  std::vector<core::EpochEnd> log_epochs_;
 };
 
 }  // namespace quorate::shard

@@ -28,7 +28,8 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
       loop_(loop),
       liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
       backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
-               shard.reactor().random_seed()) {
+               shard.reactor().random_seed()),
+      catch_up_(node, *this, shard, loop) {
   connect_.owner = this;
   connect_.complete = &ReplicaLink::on_connected;
 }
@@ -60,10 +61,8 @@ void ReplicaLink::on_connected(reactor::Operation& operation, std::int32_t resul
   self.connection_->start();
 }
 
-void ReplicaLink::say_hello() {
-  state_ = State::greeting;
+core::Hello ReplicaLink::hello() const {
   const ReplicaOptions& options = node_.options();
-  liveness_ = core::Liveness(ns(options.heartbeat), ns(options.peer_timeout), shard_.now());
   core::Hello hello;
   hello.cluster = options.cluster;
   hello.node = options.name;
@@ -75,7 +74,14 @@ void ReplicaLink::say_hello() {
   hello.incarnation = node_.incarnation();
   hello.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
   hello.ring_bytes = options.ring_bytes;
-  connection_->queue_control(wire::MessageType::hello, encoder_.hello(hello));
+  return hello;
+}
+
+void ReplicaLink::say_hello() {
+  state_ = State::greeting;
+  const ReplicaOptions& options = node_.options();
+  liveness_ = core::Liveness(ns(options.heartbeat), ns(options.peer_timeout), shard_.now());
+  connection_->queue_control(wire::MessageType::hello, encoder_.hello(hello()));
 }
 
 void ReplicaLink::retry(const std::string& why) {
@@ -83,6 +89,7 @@ void ReplicaLink::retry(const std::string& why) {
   const std::int64_t pause_ns = backoff_.on_failure(shard_.now());
   const bool replaced = std::exchange(replaced_, false);
   dial_at_ = shard_.now() + (replaced ? ns(node_.options().backoff_max) : pause_ns);
+  if (node_.log_failed()) dial_at_ = kNever;
   node_.on_state(ReplicaReport::State::connecting, why);
 }
 
@@ -121,6 +128,13 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
     node_.on_state(ReplicaReport::State::refused, fits.error().text);
     return fail(core::GoodbyeReason::incompatible_version, fits.error().text);
   }
+  streams_ = node_.streams_of(loop_);
+  if (!may_follow(welcome.epoch)) {
+    const std::string why = "fenced: this replica has promised to follow a newer epoch than " +
+                            std::to_string(welcome.epoch.number);
+    node_.on_state(ReplicaReport::State::refused, why);
+    return fail(core::GoodbyeReason::fenced, why);
+  }
   session_ = welcome.session;
   epoch_ = welcome.epoch;
   loops_ = welcome.loops;
@@ -133,31 +147,54 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
   backoff_.on_session_began(shard_.now());
   state_ = State::streaming;
   resumed_ = false;
-  streams_ = node_.streams_of(loop_);
   encoder_.reserve(streams_.size());
   connection_->reserve_control(transport::control_bytes_for(streams_.size()));
-  for (auto* list : {&touched_, &telling_, &repeating_}) list->reserve(streams_.size());
+  for (auto* list : {&touched_, &telling_, &repeating_, &storing_, &claiming_}) {
+    list->reserve(streams_.size());
+  }
   acknowledgements_.reserve(transport::kEntriesPerMessage);
   commits_.reserve(transport::kEntriesPerMessage);
-  for (ReplicaStream* stream : streams_) stream->link = this;
   house_at_ = shard_.now() + kHouse_ns;
   node_.on_session(loop_);
-  claim_all();
+  for (ReplicaStream* stream : streams_) {
+    stream->link = this;
+    stream->start_log();
+    stream->machine().on_session(epoch_);
+    if (stream->log() != nullptr) stream->log()->promise(epoch_);
+    claim_later(*stream);
+  }
+  send_claims();
 }
 
-void ReplicaLink::claim_all() {
+/// A primary of an older epoch may have been replaced, and not know it.
+bool ReplicaLink::may_follow(const Epoch& epoch) const {
+  return std::all_of(streams_.begin(), streams_.end(), [&](ReplicaStream* stream) {
+    return stream->log() == nullptr || epoch >= stream->log()->promised();
+  });
+}
+
+void ReplicaLink::claim_later(ReplicaStream& stream) {
+  touch(stream);
+  if (std::exchange(stream.claim_due, true)) return;
+  claiming_.push_back(&stream);
+}
+
+/// Of the streams that may: with a log, nothing is claimed before the promise is durable.
+void ReplicaLink::send_claims() {
+  if (claiming_.empty() || state_ != State::streaming || !connection_->open()) return;
   claims_.clear();
   const auto flush = [&] {
     connection_->queue_control(wire::MessageType::resume, encoder_.resume(claims_));
     claims_.clear();
   };
-  for (ReplicaStream* stream : streams_) {
+  std::erase_if(claiming_, [&](ReplicaStream* stream) {
+    if (!stream->may_claim(epoch_)) return false;
+    stream->claim_due = false;
     // What the applying thread has done since belongs to the claim's credit.
-    stream->machine().on_session(epoch_);
     claims_.push_back(stream->machine().claim());
-    touch(*stream);
     if (claims_.size() == transport::kEntriesPerMessage) flush();
-  }
+    return true;
+  });
   if (!claims_.empty()) flush();
 }
 
@@ -172,19 +209,41 @@ void ReplicaLink::on_resume_reply(std::span<const std::byte> body) {
   }
   for (const core::ResumeVerdict& verdict : verdicts_) {
     ReplicaStream* stream = stream_of(verdict.stream);
-    if (stream == nullptr || !stream->machine().on_verdict(verdict)) {
+    if (stream == nullptr || !on_verdict(*stream, verdict)) {
       return fail(core::GoodbyeReason::protocol_violation, "answer to a claim that was not made");
     }
-    touch(*stream);
-    if (verdict.verdict == core::Verdict::needs_full_copy) {
-      node_.on_needs_full_copy(verdict.stream,
-                               "the primary no longer holds what follows position " +
-                                   std::to_string(stream->machine().received()) +
-                                   ", or its history is another one");
-    } else if (verdict.verdict == core::Verdict::resumed && !std::exchange(resumed_, true)) {
-      node_.on_resumed();
-    }
   }
+}
+
+bool ReplicaLink::on_verdict(ReplicaStream& stream, const core::ResumeVerdict& verdict) {
+  using Machine = core::ReplicaMachine::State;
+  if (!stream.machine().on_verdict(verdict)) return false;
+  touch(stream);
+  const std::string held = std::to_string(stream.machine().received());
+  switch (stream.machine().state()) {
+    case Machine::needs_full_copy:
+      node_.on_needs_full_copy(verdict.stream,
+                               "the primary no longer holds what follows position " + held +
+                                   ", or its history is another one");
+      break;
+    case Machine::catching_up:
+      catch_up_.add(stream);
+      break;
+    case Machine::truncating:
+      shard_.trace(TraceLevel::warning,
+                   "stream " + std::to_string(verdict.stream) + ": holds up to " + held +
+                       " what this primary never had; cut behind " +
+                       std::to_string(verdict.position) + ", which never was committed");
+      stream.cut(verdict.position);
+      break;
+    case Machine::idle:
+    case Machine::claiming:
+    case Machine::streaming:
+      if (verdict.verdict == core::Verdict::resumed && !std::exchange(resumed_, true)) {
+        node_.on_resumed();
+      }
+  }
+  return true;
 }
 
 void ReplicaLink::on_heartbeat(std::span<const std::byte> body) {
@@ -199,7 +258,7 @@ void ReplicaLink::on_heartbeat(std::span<const std::byte> body) {
     }
     stream->machine().on_committed(commit.committed);
     stream->applied_awaited = stream->applied_awaited || applied_awaited;
-    touch(*stream);
+    on_received(*stream);
   }
 }
 
@@ -253,19 +312,72 @@ std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
     stream->machine().on_frame(transport::frame_info(header));
     touch(*stream);
   }
-  return stream->place(header.begin, shard_.now());
+  return stream->place(header.begin, header.end, shard_.now());
 }
 
 void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {
   ReplicaStream& stream = *std::exchange(receiving_, nullptr);
-  stream.receiving = false;
-  if (!QUORATE_MUTANT(received_before_it_came)) {
-    stream.machine().on_frame(transport::frame_info(header));
+  if (QUORATE_MUTANT(received_before_it_came)) {
+    stream.receiving = false;
+  } else {
+    stream.on_frame(header, connection_->frame_prologue());
   }
+  if (stream.log() != nullptr) on_log_progress(stream);
+  if (!stream.room()) connection_->pause();
   stream.machine().on_committed(envelope.committed);
   stream.applied_awaited = (envelope.flags & wire::kAppliedAwaited) != 0;
   touch(stream);
   node_.count_frame();
+}
+
+void ReplicaLink::on_log_progress(ReplicaStream& stream) {
+  touch(stream);
+  if (std::exchange(stream.storing, true)) return;
+  storing_.push_back(&stream);
+}
+
+void ReplicaLink::on_received(ReplicaStream& stream) {
+  if (stream.log() != nullptr) return on_log_progress(stream);
+  touch(stream);
+}
+
+void ReplicaLink::on_log_changed(ReplicaStream& stream) {
+  touch(stream);
+  StreamLog& log = *stream.log();
+  const std::string id = std::to_string(stream.machine().config().stream);
+  if (log.failed()) {
+    node_.on_log_failed("stream " + id + ": its log has ended: " + log.error().text);
+    if (connection_ && !connection_gone_) connection_->shut_down("the log has ended");
+  } else if (log.lacks_space()) {
+    shard_.trace(TraceLevel::warning, "stream " + id + ": " + log.error().text +
+                                          "; nothing more is received until there is space");
+  } else if (log.stalled()) {
+    shard_.trace(TraceLevel::warning, "stream " + id + ": the disk has not ended a write for 2 s");
+  }
+}
+
+void ReplicaLink::on_log_cut(ReplicaStream& stream) {
+  touch(stream);
+  if (stream.machine().state() != core::ReplicaMachine::State::truncating) return;
+  stream.machine().on_claiming_again();
+  claim_later(stream);
+}
+
+void ReplicaLink::on_feed_failed(ReplicaStream& stream, const std::string& why) {
+  node_.on_log_failed("stream " + std::to_string(stream.machine().config().stream) + ": " + why);
+  if (connection_ && !connection_gone_) connection_->shut_down("the log cannot be read");
+}
+
+void ReplicaLink::store_frames() {
+  std::erase_if(storing_, [](ReplicaStream* stream) {
+    stream->storing = stream->store();
+    return !stream->storing;
+  });
+  catch_up_.resume();
+  if (!connection_ || connection_gone_ || !connection_->paused()) return;
+  const bool room = std::all_of(storing_.begin(), storing_.end(),
+                                [](const ReplicaStream* stream) { return stream->room(); });
+  if (room) connection_->resume();
 }
 
 void ReplicaLink::touch(ReplicaStream& stream) {
@@ -282,6 +394,7 @@ void ReplicaLink::touch(ReplicaStream& stream) {
 // Acknowledging.
 
 void ReplicaLink::send(Instant now) {
+  catch_up_.send(now);
   if (!connection_ || !connection_->open() || connection_->sending()) return;
   if (state_ == State::streaming) acknowledge(now);
   if (connection_->submit()) liveness_.on_sent(now);
@@ -330,7 +443,10 @@ void ReplicaLink::send_acknowledgements() {
   acknowledgements_.clear();
 }
 
-void ReplicaLink::step(Instant) {}
+void ReplicaLink::step(Instant) {
+  send_claims();
+  if (!storing_.empty()) store_frames();
+}
 
 void ReplicaLink::publish(Instant) {
   bool exposed = false;
@@ -345,6 +461,7 @@ void ReplicaLink::publish(Instant) {
 // Time and end.
 
 void ReplicaLink::expire(Instant now) {
+  catch_up_.expire(now);
   if (connection_gone_) {
     connection_gone_ = false;
     connection_.reset();
@@ -355,7 +472,9 @@ void ReplicaLink::expire(Instant now) {
     shard_.reactor().cancel(connect_);
   }
   // A large frame may take longer than the peer timeout: its bytes are heard as well.
-  if (state_ == State::streaming && heard_bytes_ != connection_->bytes_received()) {
+  // And a connection that is not read, because the log has no room, tells nothing of its peer.
+  if (state_ == State::streaming &&
+      (heard_bytes_ != connection_->bytes_received() || connection_->paused())) {
     heard_bytes_ = connection_->bytes_received();
     liveness_.on_heard(now);
   }
@@ -366,7 +485,10 @@ void ReplicaLink::expire(Instant now) {
 }
 
 void ReplicaLink::keep_house(Instant now) {
-  for (ReplicaStream* stream : streams_) stream->give_back_if_idle(now);
+  for (ReplicaStream* stream : streams_) {
+    stream->give_back_if_idle(now);
+    if (stream->log() != nullptr) stream->log()->keep_house(now);
+  }
   house_at_ = now + kHouse_ns;
 }
 
@@ -374,11 +496,12 @@ Instant ReplicaLink::next_deadline(Instant now) const {
   if (connection_gone_ || !touched_.empty()) return now;
   Instant next = state_ == State::waiting ? dial_at_ : kNever;
   if (state_ == State::dialing) next = dial_until_;
+  next = std::min({next, house_at_, catch_up_.next_deadline()});
   if (!connection_) return next;
   // Only a session owes heartbeats and repetitions, and nothing goes out behind a send in flight.
   const bool mute =
       connection_->sending() || !connection_->open() || state_ != State::streaming;
-  next = std::min({next, liveness_.next_deadline(mute), house_at_});
+  next = std::min(next, liveness_.next_deadline(mute));
   return mute ? next : std::min(next, repeat_at_);
 }
 
@@ -388,7 +511,8 @@ void ReplicaLink::end_session(const std::string& why) {
     stream->machine().on_disconnected();
     touch(*stream);
   }
-  house_at_ = kNever;
+  if (node_.options().directory.empty()) house_at_ = kNever;
+  catch_up_.abandon();
   shard_.trace(TraceLevel::warning, "connection to the primary ended: " + why);
 }
 
@@ -403,13 +527,15 @@ void ReplicaLink::stop() {
   if (state_ == State::stopped) return;
   const bool in_session = state_ == State::streaming;
   state_ = State::stopped;
+  catch_up_.stop();
   if (in_session) end_session("stopped");
   if (connect_.in_flight()) shard_.reactor().cancel(connect_);
   if (connection_ && !connection_gone_) connection_->shut_down("stopped");
 }
 
 bool ReplicaLink::stopped() const noexcept {
-  return state_ == State::stopped && !connect_.in_flight() && (!connection_ || connection_gone_);
+  return state_ == State::stopped && !connect_.in_flight() &&
+         (!connection_ || connection_gone_) && catch_up_.stopped();
 }
 
 }  // namespace quorate::shard

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "core/message.h"
 #include "core/session.h"
+#include "shard/catch_up_link.h"
 #include "shard/replica_stream.h"
 #include "shard/shard.h"
 #include "transport/codec.h"
@@ -34,6 +35,15 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   [[nodiscard]] Instant next_deadline(Instant now) const override;
 
   void touch(ReplicaStream& stream);
+  void on_log_progress(ReplicaStream& stream);
+  void on_log_changed(ReplicaStream& stream);
+  void on_log_cut(ReplicaStream& stream);
+  void on_feed_failed(ReplicaStream& stream, const std::string& why);
+  /// Frames of the stream came, or more of it may be seen.
+  void on_received(ReplicaStream& stream);
+  /// The stream claims what it holds, as soon as its log allows.
+  void claim_later(ReplicaStream& stream);
+  [[nodiscard]] core::Hello hello() const;
   /// On the loop: disconnects and does not dial again.
   void stop();
   [[nodiscard]] bool stopped() const noexcept;
@@ -53,7 +63,10 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   void dial();
   void say_hello();
   void on_welcome(std::span<const std::byte> body);
-  void claim_all();
+  [[nodiscard]] bool may_follow(const Epoch& epoch) const;
+  void send_claims();
+  bool on_verdict(ReplicaStream& stream, const core::ResumeVerdict& verdict);
+  void store_frames();
   void on_resume_reply(std::span<const std::byte> body);
   void on_heartbeat(std::span<const std::byte> body);
   void on_goodbye(std::span<const std::byte> body);
@@ -81,6 +94,7 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   core::Liveness liveness_;
   std::uint64_t heard_bytes_ = 0;  ///< of the connection, when its peer was heard last
   core::Backoff backoff_;
+  CatchUpLink catch_up_;
   transport::Encoder encoder_;
   std::uint64_t session_ = 0;
   Epoch epoch_;
@@ -93,6 +107,8 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   std::vector<ReplicaStream*> touched_;
   std::vector<ReplicaStream*> telling_;
   std::vector<ReplicaStream*> repeating_;
+  std::vector<ReplicaStream*> storing_;
+  std::vector<ReplicaStream*> claiming_;
   std::vector<core::Acknowledgement> acknowledgements_;
   std::vector<core::ResumeClaim> claims_;
   std::vector<core::ResumeVerdict> verdicts_;

@@ -38,6 +38,7 @@ Status ReplicaNode::start(ReplicaOptions options) {
   options_ = std::move(options);
   ShardGroup& shards = engine_->shards();
   incarnation_ = shards.at(0).reactor().random_seed();
+  if (auto opened = open_logs(); !opened) return opened;
   closed_ = false;
   for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
     const std::uint32_t buffer_bytes = shards.options().socket_buffer_bytes;
@@ -52,9 +53,62 @@ Status ReplicaNode::start(ReplicaOptions options) {
   return Done{};
 }
 
+Status ReplicaNode::open_logs() {
+  if (options_.directory.empty()) return Done{};
+  auto reactor = engine_->shards().at(0).reactor().sibling();
+  if (!reactor) return reactor.error();
+  LogOpening opening(std::move(reactor).value(), options_.storage);
+  auto lock = opening.open_node(options_.directory, options_.cluster, options_.name);
+  if (!lock) return lock.error();
+  lock_ = std::move(lock).value();
+  auto streams = opening.count_streams(options_.directory);
+  if (!streams) return streams.error();
+  for (StreamId id = 0; id < streams.value(); ++id) {
+    auto opened = opening.open_stream(options_.directory, id);
+    if (!opened) return opened.error();
+    const log::Metadata& metadata = opened->metadata;
+    if (opened->found.state == log::RecoveryState::fault) {
+      // Nothing of it is counted any more, and what follows comes from the primary again.
+      opened->found.start.cut = true;
+      engine_->shards().at(0).trace(
+          TraceLevel::error, "stream " + std::to_string(id) + ": " + opened->found.why +
+                   "; what follows position " +
+                   std::to_string(opened->found.start.end.position) + ", up to " +
+                   std::to_string(opened->found.unknown_until) +
+                   ", is unknown and comes from the primary again");
+    }
+    if (auto begun = opening.begin(*opened, {metadata.promised_number,
+                                             metadata.promised_incarnation});
+        !begun) {
+      return begun;
+    }
+    logs_.push_back(std::move(opened).value());
+  }
+  return Done{};
+}
+
+/// Blocks this loop for as long as the disk takes to make them, once in a node's life.
+Status ReplicaNode::make_logs(std::uint32_t streams) {
+  if (options_.directory.empty() || logs_.size() == streams) return Done{};
+  if (logs_.size() > streams) {
+    return Error(Errc::incompatible, "the primary has " + std::to_string(streams) +
+                                         " streams, the directory holds logs of " +
+                                         std::to_string(logs_.size()));
+  }
+  auto reactor = engine_->shards().at(0).reactor().sibling();
+  if (!reactor) return reactor.error();
+  LogOpening opening(std::move(reactor).value(), options_.storage);
+  while (logs_.size() < streams) {
+    auto opened = opening.open_stream(options_.directory, static_cast<StreamId>(logs_.size()));
+    if (!opened) return opened.error();
+    logs_.push_back(std::move(opened).value());
+  }
+  return Done{};
+}
+
 // Links, on their loops.
 
-Status ReplicaNode::on_welcome(const core::Welcome& welcome) {
+Status ReplicaNode::check_fits(const core::Welcome& welcome) const {
   if (welcome.streams > options_.streams_max) {
     return Error(Errc::incompatible, "streams: the primary has " + std::to_string(welcome.streams) +
                                          ", allowed by streams_max at most " +
@@ -64,6 +118,18 @@ Status ReplicaNode::on_welcome(const core::Welcome& welcome) {
       welcome.frame_bytes_max > options_.ring_bytes) {
     return Error(Errc::incompatible, "welcome: loops, streams or frame_bytes_max out of range");
   }
+  if (options_.directory.empty()) return Done{};
+  const std::uint64_t frame_max = options_.ring_bytes / 4;
+  if (welcome.streams <= kLoggedStreamsMax && welcome.frame_bytes_max <= frame_max) return Done{};
+  return Error(Errc::incompatible,
+               "the primary has " + std::to_string(welcome.streams) + " streams and frames of " +
+                   std::to_string(welcome.frame_bytes_max) + " bytes, allowed with a directory " +
+                   std::to_string(kLoggedStreamsMax) + " and a quarter of ring_bytes, " +
+                   std::to_string(frame_max));
+}
+
+Status ReplicaNode::on_welcome(const core::Welcome& welcome) {
+  if (auto fits = check_fits(welcome); !fits) return fits;
   if (streams_made_.load(std::memory_order_acquire)) {
     if (welcome.streams == streams_.size() && welcome.loops == primary_loops_) return Done{};
     return Error(Errc::incompatible,
@@ -72,6 +138,7 @@ Status ReplicaNode::on_welcome(const core::Welcome& welcome) {
                      std::to_string(streams_.size()) + " on " + std::to_string(primary_loops_) +
                      "; restart it");
   }
+  if (auto made = make_logs(welcome.streams); !made) return made;
   return make_streams(welcome);
 }
 
@@ -86,8 +153,10 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
     const std::uint32_t count = (welcome.streams - loop + welcome.loops - 1) / welcome.loops;
     arenas_.push_back(nullptr);
     if (loop >= welcome.streams) continue;
+    // With a log the program reads from a ring of its own.
+    const std::uint32_t slices = count * (logs_.empty() ? 1 : 2);
     auto arena =
-        base::RingArena::create(options_.ring_bytes * count, options_.ring_bytes, count);
+        base::RingArena::create(options_.ring_bytes * slices, options_.ring_bytes, slices);
     if (!arena) return arena.error();
     arenas_.back() = std::move(arena).value();
   }
@@ -96,10 +165,31 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
     const std::uint32_t slice = id / welcome.loops;
     auto ring = arenas_[loop]->map(slice);
     if (!ring) return ring.error();
-    streams_.push_back(std::make_unique<ReplicaStream>(
-        core::ReplicaStreamConfig{id, incarnation_, options_.ring_bytes},
-        shards.at(loop % shards.size()), *arenas_[loop], slice, ring.value(), to_apply_));
+    ReplicaRings rings{ring.value(), {}};
+    core::ReplicaStreamConfig config;
+    config.stream = id;
+    config.incarnation = incarnation_;
+    config.ring_bytes = options_.ring_bytes;
+    const OpenedLog* opened = logs_.empty() ? nullptr : &logs_[id];
+    if (opened != nullptr) {
+      const log::LogEnd& end = opened->found.start.end;
+      config.durable = true;
+      config.start = end.position;
+      config.last_epoch = end.epoch;
+      config.last_checksum = end.frame_checksum;
+      config.committed = std::min<Position>(opened->metadata.known_committed, end.position);
+      if (id < options_.resume_after.size()) config.applied = options_.resume_after[id];
+      const std::uint32_t count = (welcome.streams - loop + welcome.loops - 1) / welcome.loops;
+      auto shown = arenas_[loop]->map(count + slice);
+      if (!shown) return shown.error();
+      rings.shown = shown.value();
+    }
+    streams_.push_back(std::make_unique<ReplicaStream>(config, shards.at(loop % shards.size()),
+                                                       *arenas_[loop], slice, rings,
+                                                       to_apply_, opened,
+                                                       options_.confirmed));
   }
+  logs_.clear();
   streams_made_.store(true, std::memory_order_release);
   for (std::uint32_t loop = 1; loop < welcome.loops; ++loop) {
     Shard& shard = shards.at(loop % shards.size());
@@ -143,7 +233,8 @@ void ReplicaNode::on_resumed() {
 
 void ReplicaNode::on_state(ReplicaReport::State state, const std::string& reason) {
   std::lock_guard lock(report_mutex_);
-  const bool final = report_.state == ReplicaReport::State::needs_full_copy;
+  const bool final = report_.state == ReplicaReport::State::needs_full_copy ||
+                     report_.state == ReplicaReport::State::log_failed;
   // A refusal stays visible while the replica goes on trying.
   const bool refused = report_.state == ReplicaReport::State::refused &&
                        state == ReplicaReport::State::connecting;
@@ -175,6 +266,16 @@ void ReplicaNode::on_needs_full_copy(StreamId stream, const std::string& why) {
   ring();
 }
 
+void ReplicaNode::on_log_failed(const std::string& why) {
+  {
+    std::lock_guard lock(report_mutex_);
+    report_.state = ReplicaReport::State::log_failed;
+    report_.reason = log_failure_ = why;
+  }
+  log_failed_.store(true, std::memory_order_release);
+  ring();
+}
+
 // The applying thread.
 
 std::size_t ReplicaNode::apply_ready(const Apply& apply, std::size_t records_max) {
@@ -198,14 +299,16 @@ std::size_t ReplicaNode::apply_ready(const Apply& apply, std::size_t records_max
 
 ReplicaNode::End ReplicaNode::end_reason() const noexcept {
   if (stopping_.load(std::memory_order_acquire)) return End::stopped;
+  if (log_failed()) return End::log_failed;
   if (needs_full_copy_.load(std::memory_order_acquire)) return End::needs_full_copy;
   if (primary_closed_.load(std::memory_order_acquire)) return End::primary_closed;
   return End::none;
 }
 
 Result<std::size_t> ReplicaNode::end_result(End end, std::size_t count) const {
-  if (end != End::needs_full_copy) return count;
+  if (end != End::needs_full_copy && end != End::log_failed) return count;
   std::lock_guard lock(report_mutex_);
+  if (end == End::log_failed) return Error(Errc::io, log_failure_);
   return Error(Errc::needs_full_copy, report_.reason);
 }
 
@@ -285,6 +388,14 @@ void ReplicaNode::stop() noexcept {
   for (std::uint32_t loop = 0; loop < shards.size(); ++loop) shards.at(loop).post([] {});
 }
 
+Status ReplicaNode::confirm(StreamId stream, Position position) {
+  if (!streams_made_.load(std::memory_order_acquire) || stream >= streams_.size()) {
+    return Error(Errc::invalid_option, "confirm: stream " + std::to_string(stream) +
+                                           " is none of this replica's");
+  }
+  return streams_[stream]->confirm(position);
+}
+
 ReplicaReport ReplicaNode::report() const {
   ReplicaReport report;
   {
@@ -297,6 +408,22 @@ ReplicaReport ReplicaNode::report() const {
     for (const auto& stream : streams_) report.streams.push_back(stream->status());
   }
   return report;
+}
+
+/// The links still turn with their loops, and store what the logs have not taken.
+void ReplicaNode::close_logs() {
+  if (options_.directory.empty() || !streams_made_.load(std::memory_order_acquire)) return;
+  ShardGroup& shards = engine_->shards();
+  for (bool closed = false; !closed;) {
+    for (std::uint32_t loop = 0; loop < shards.size(); ++loop) {
+      Shard& shard = shards.at(loop);
+      if (shard.host_here()) shard.turn(shard.reactor().now() + kMillisecond_ns);
+    }
+    closed = true;
+    for (const auto& stream : streams_) {
+      stream->shard().call([&] { closed = stream->close_log() && closed; });
+    }
+  }
 }
 
 void ReplicaNode::close() {
@@ -319,6 +446,7 @@ void ReplicaNode::close() {
     stopped = true;
     for_links([&](Shard&, ReplicaLink& link) { stopped = stopped && link.stopped(); });
   }
+  close_logs();
   for_links([](Shard& shard, ReplicaLink& link) { shard.detach(link); });
   on_state(ReplicaReport::State::stopped, "closed");
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "quorate/engine.h"
 #include "quorate/replica.h"
 #include "reactor/reactor.h"
+#include "shard/log_opening.h"
 #include "shard/replica_link.h"
 #include "shard/replica_stream.h"
 #include "shard/shard_group.h"
@@ -40,6 +42,7 @@ class ReplicaNode {
 
   void stop() noexcept;
   [[nodiscard]] ReplicaReport report() const;
+  Status confirm(StreamId stream, Position position);
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   void close();
 
@@ -60,6 +63,11 @@ class ReplicaNode {
   void on_state(ReplicaReport::State state, const std::string& reason);
   void on_primary_closed(std::uint32_t loop, const std::string& why);
   void on_needs_full_copy(StreamId stream, const std::string& why);
+  /// Nothing is acknowledged any more: final.
+  void on_log_failed(const std::string& why);
+  [[nodiscard]] bool log_failed() const noexcept {
+    return log_failed_.load(std::memory_order_acquire);
+  }
   void count_frame() noexcept { frames_received_.fetch_add(1, std::memory_order_relaxed); }
   void count_refused() noexcept { frames_refused_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -67,11 +75,15 @@ class ReplicaNode {
   ReplicaNode(std::unique_ptr<Engine> engine, Engine* shared);
 
   Status start(ReplicaOptions options);
+  Status open_logs();
+  Status make_logs(std::uint32_t streams);
   Status make_streams(const core::Welcome& welcome);
+  Status check_fits(const core::Welcome& welcome) const;
+  void close_logs();
   std::size_t apply_ready(const Apply& apply, std::size_t records_max);
   void wait_for_records(Instant deadline);
   /// Why applying ends; has a value while it goes on.
-  enum class End : std::uint8_t { none, stopped, primary_closed, needs_full_copy };
+  enum class End : std::uint8_t { none, stopped, primary_closed, needs_full_copy, log_failed };
   [[nodiscard]] End end_reason() const noexcept;
   Result<std::size_t> end_result(End end, std::size_t count) const;
   [[nodiscard]] bool hosts_loops();
@@ -88,6 +100,8 @@ class ReplicaNode {
   /// Grows on loop 0 at the first welcome; close() reads it only after it has stopped link 0 there.
   std::vector<std::unique_ptr<ReplicaLink>> links_;
   std::vector<std::unique_ptr<base::RingArena>> arenas_;
+  std::optional<log::DirectoryLock> lock_;
+  std::vector<OpenedLog> logs_;  ///< by stream, until the streams are made
   std::vector<std::unique_ptr<ReplicaStream>> streams_;
   std::uint32_t primary_loops_ = 0;
   std::atomic<bool> streams_made_{false};
@@ -101,6 +115,8 @@ class ReplicaNode {
   std::atomic<bool> primary_closed_{false};
   std::vector<bool> loop_closed_;         ///< under report_mutex_: loops that said goodbye
   std::atomic<bool> needs_full_copy_{false};
+  std::atomic<bool> log_failed_{false};
+  std::string log_failure_;  ///< under report_mutex_
   bool closed_ = false;
 
   mutable std::mutex report_mutex_;  ///< rare changes: sessions, refusals

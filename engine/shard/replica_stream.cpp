@@ -1,7 +1,11 @@
 #include "shard/replica_stream.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/mutant.h"
 #include "shard/replica_link.h"
+#include "transport/codec.h"
 #include "wire/records.h"
 
 namespace quorate::shard {
@@ -16,14 +20,99 @@ constexpr std::uint64_t kTellBytes = 256u << 10;
 
 ReplicaStream::ReplicaStream(const core::ReplicaStreamConfig& config, Shard& shard,
                              base::RingArena& arena, std::uint32_t slice,
-                             std::span<std::byte> ring, base::ReadyList& to_apply)
+                             const ReplicaRings& rings, base::ReadyList& to_apply,
+                             const OpenedLog* opened, bool confirmed)
     : machine_(config),
+      waiting_(opened != nullptr ? kWaitingMax : 0),
       shard_(shard),
       arena_(arena),
       slice_(slice),
-      ring_(ring.data()),
-      to_apply_(to_apply) {
+      ring_(rings.received.data()),
+      shown_(opened != nullptr ? rings.shown.data() : ring_),
+      to_apply_(to_apply),
+      confirmed_(confirmed) {
   apply_node_.stream = this;
+  cursor_ = config.applied;
+  read_.store(cursor_);
+  applied_.store(cursor_);
+  if (opened == nullptr) return;
+  const log::LogOptions options = log_options(opened->storage, config.ring_bytes / 4);
+  log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, options, *this);
+  feed_ = std::make_unique<ProgramFeed>(
+      *log_, ProgramFeed::Rings{ring_, rings.shown.data(), config.ring_bytes}, config.applied,
+      config.start, [this] {
+        if (link != nullptr) link->on_log_progress(*this);
+      });
+  exposed_.store(config.applied);
+}
+
+void ReplicaStream::start_log() {
+  if (log_ && !std::exchange(log_started_, true)) log_->start();
+}
+
+void ReplicaStream::cut(Position position) {
+  cut_at_ = position;
+  link->on_log_progress(*this);
+}
+
+void ReplicaStream::on_log_cut(const log::LogEnd& end) {
+  cut_at_.reset();
+  machine_.on_truncated(end.position, end.epoch, end.frame_checksum);
+  if (link != nullptr) link->on_log_cut(*this);
+}
+
+void ReplicaStream::on_frame(const wire::FrameHeader& header,
+                             std::span<const std::byte> prologue) {
+  receiving = false;
+  machine_.on_frame(transport::frame_info(header));
+  if (!log_) return;
+  feed_->on_received(header.begin, header.end);
+  Waiting waiting{header, {}};
+  std::copy(prologue.begin(), prologue.end(), waiting.prologue.begin());
+  waiting_.push(waiting);
+}
+
+bool ReplicaStream::store() {
+  while (!waiting_.empty()) {
+    const Waiting& head = waiting_.front();
+    if (cut_at_ && head.header.end > *cut_at_) {
+      waiting_.clear();
+      break;
+    }
+    const std::byte* records = ring_ + (head.header.begin & (machine_.config().ring_bytes - 1));
+    const std::span<const std::byte> pieces[] = {
+        head.prologue, {records, head.header.end - head.header.begin}};
+    if (!log_->append(head.header, pieces)) break;
+    machine_.on_stored(head.header.end);
+    waiting_.pop();
+  }
+  if (cut_at_ && waiting_.empty() && !log_->cutting()) log_->cut(*cut_at_);
+  log_->flush();
+  feed();
+  return !waiting_.empty() || cut_at_.has_value();
+}
+
+void ReplicaStream::feed() {
+  if (feed_->feed(machine_.exposed(), machine_.read())) link->touch(*this);
+  if (feed_->failure().empty() || std::exchange(feed_failed_, true)) return;
+  link->on_feed_failed(*this, feed_->failure());
+}
+
+bool ReplicaStream::close_log() {
+  if (!log_) return true;
+  if (log_started_ && !log_->failed() && !log_->lacks_space() && store()) return false;
+  feed_->stop();
+  if (log_started_) log_->close();
+  return !log_started_ || (log_->closed() && log_->idle() && feed_->idle());
+}
+
+void ReplicaStream::on_log_durable(Position durable) {
+  machine_.on_durable(durable);
+  if (link != nullptr) link->on_log_progress(*this);
+}
+
+void ReplicaStream::on_log_changed() {
+  if (link != nullptr) link->on_log_changed(*this);
 }
 
 std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
@@ -36,13 +125,16 @@ std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
   Position told = cursor_;
   const auto tell = [&] {
     told = cursor_;
-    applied_.store(QUORATE_MUTANT(applied_told_early) ? exposed : cursor_,
-                   std::memory_order_seq_cst);
+    read_.store(cursor_, std::memory_order_seq_cst);
+    if (!confirmed_) {
+      applied_.store(QUORATE_MUTANT(applied_told_early) ? exposed : cursor_,
+                     std::memory_order_seq_cst);
+    }
     shard_.notify(*this);
   };
   while (cursor_ < exposed && count < records_max && !stop.load(std::memory_order_relaxed)) {
     // The ring is mapped twice in a row, so a record that wraps is contiguous all the same.
-    const std::byte* at = ring_ + (cursor_ & mask);
+    const std::byte* at = shown_ + (cursor_ & mask);
     const wire::RecordWord word = wire::read_record_word(at);
     const Position end = cursor_ + wire::padded_record_bytes(word.length);
     if (word.kind == wire::RecordKind::data) {
@@ -57,25 +149,48 @@ std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
   return count;
 }
 
+Status ReplicaStream::confirm(Position position) {
+  if (position > read_.load(std::memory_order_acquire)) {
+    return Error(Errc::invalid_option,
+                 "confirm: found position " + std::to_string(position) +
+                     ", allowed what apply has returned from, at most " +
+                     std::to_string(read_.load(std::memory_order_acquire)));
+  }
+  Position applied = applied_.load(std::memory_order_relaxed);
+  while (applied < position && !applied_.compare_exchange_weak(applied, position)) {
+  }
+  shard_.notify(*this);
+  return Done{};
+}
+
 void ReplicaStream::on_ready() {
   queued.store(false, std::memory_order_seq_cst);
-  machine_.on_applied(applied_.load(std::memory_order_seq_cst));
-  if (link != nullptr) link->touch(*this);
+  // Applied first: whoever confirms has seen what it confirms.
+  const Position applied = applied_.load(std::memory_order_seq_cst);
+  machine_.on_read(std::max(read_.load(std::memory_order_seq_cst), machine_.read()));
+  machine_.on_applied(applied);
+  if (link == nullptr) return;
+  link->touch(*this);
+  // There may be room for more that it is to see.
+  if (log_) link->on_log_progress(*this);
 }
 
 bool ReplicaStream::publish() {
   received_.store(machine_.received(), std::memory_order_release);
+  durable_.store(machine_.durable(), std::memory_order_release);
+  if (log_) log_->on_committed(machine_.committed());
   epoch_number_.store(machine_.epoch().number, std::memory_order_relaxed);
   epoch_incarnation_.store(machine_.epoch().incarnation, std::memory_order_relaxed);
   needs_full_copy_.store(machine_.state() == core::ReplicaMachine::State::needs_full_copy,
                          std::memory_order_release);
-  const Position exposed = machine_.exposed();
+  const Position exposed = log_ ? feed_->shown() : machine_.exposed();
   if (exposed == exposed_.load(std::memory_order_relaxed)) return false;
   exposed_.store(exposed, std::memory_order_seq_cst);
   return to_apply_.push(apply_node_);
 }
 
-std::byte* ReplicaStream::place(Position begin, Instant now) noexcept {
+std::byte* ReplicaStream::place(Position begin, Position end, Instant now) noexcept {
+  if (feed_) feed_->on_placed(end);
   // The budget covers every ring, so this only counts.
   if (!resident_) resident_ = arena_.acquire();
   receiving = true;
@@ -85,9 +200,13 @@ std::byte* ReplicaStream::place(Position begin, Instant now) noexcept {
 
 void ReplicaStream::give_back_if_idle(Instant now) {
   if (!resident_ || receiving || now - used_at < kIdle_ns) return;
-  if (machine_.applied() != machine_.received() && !QUORATE_MUTANT(unread_pages_dropped)) return;
+  // With a log the program reads elsewhere.
+  const Position used = log_ ? machine_.stored() : machine_.read();
+  if (used != machine_.received() && !QUORATE_MUTANT(unread_pages_dropped)) return;
+  if (log_ && feed_->shown() < machine_.exposed()) return;
   arena_.give_back(slice_);
   resident_ = false;
+  if (feed_) feed_->on_emptied(machine_.received());
 }
 
 ReplicaStreamStatus ReplicaStream::status() const {
@@ -95,6 +214,7 @@ ReplicaStreamStatus ReplicaStream::status() const {
           {epoch_number_.load(std::memory_order_relaxed),
            epoch_incarnation_.load(std::memory_order_relaxed)},
           received_.load(std::memory_order_acquire),
+          durable_.load(std::memory_order_acquire),
           exposed_.load(std::memory_order_acquire),
           applied_.load(std::memory_order_acquire)};
 }

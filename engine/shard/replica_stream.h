@@ -4,31 +4,46 @@
 // of its connection receives into the ring; the applying thread reads what is exposed. They share
 // nothing but the atomics below.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 #include <span>
 
+#include "base/fifo.h"
 #include "base/ready_list.h"
 #include "base/ring_memory.h"
 #include "core/replica_machine.h"
 #include "quorate/replica.h"
+#include "shard/program_feed.h"
 #include "shard/shard.h"
+#include "shard/stream_log.h"
+#include "wire/frame.h"
 
 namespace quorate::shard {
 
 class ReplicaLink;
 
-class ReplicaStream final : public ReadyItem {
+/// Where frames are received, and, with a log, what the program reads.
+struct ReplicaRings {
+  std::span<std::byte> received;
+  std::span<std::byte> shown;
+};
+
+class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
  public:
   ReplicaStream(const core::ReplicaStreamConfig& config, Shard& shard, base::RingArena& arena,
-                std::uint32_t slice, std::span<std::byte> ring, base::ReadyList& to_apply);
+                std::uint32_t slice, const ReplicaRings& rings, base::ReadyList& to_apply,
+                const OpenedLog* opened, bool confirmed);
 
   // The applying thread.
 
   /// Applies up to `records_max` exposed records; returns how many. Tells the loop.
   std::size_t apply(const Apply& function, std::size_t records_max, const std::atomic<bool>& stop);
   [[nodiscard]] bool has_more() const noexcept {
-    return exposed_.load(std::memory_order_seq_cst) != cursor_;
+    return exposed_.load(std::memory_order_seq_cst) > cursor_;
   }
   /// What the applying thread's list queues.
   struct ApplyNode final : base::ReadyNode {
@@ -38,6 +53,7 @@ class ReplicaStream final : public ReadyItem {
   // Any thread.
 
   [[nodiscard]] ReplicaStreamStatus status() const;
+  Status confirm(Position position);
   [[nodiscard]] bool needs_full_copy() const noexcept {
     return needs_full_copy_.load(std::memory_order_acquire);
   }
@@ -47,8 +63,30 @@ class ReplicaStream final : public ReadyItem {
   void on_ready() override;  ///< the applying thread has moved its cursor
   core::ReplicaMachine& machine() noexcept { return machine_; }
   [[nodiscard]] const core::ReplicaMachine& machine() const noexcept { return machine_; }
-  /// Where the records of a frame that begins at `begin` go.
-  [[nodiscard]] std::byte* place(Position begin, Instant now) noexcept;
+  /// Where the records of a frame go.
+  [[nodiscard]] std::byte* place(Position begin, Position end, Instant now) noexcept;
+  /// A frame is received: its records lie in their place. Only while there is room().
+  void on_frame(const wire::FrameHeader& header, std::span<const std::byte> prologue);
+  /// For the head of another frame that the log has not taken.
+  [[nodiscard]] bool room() const noexcept { return waiting_.size() < kWaitingMax || !log_; }
+
+  /// Null without a directory.
+  [[nodiscard]] StreamLog* log() noexcept { return log_.get(); }
+  void start_log();
+  /// A claim says what is held: not while that is being cut, nor before the promise to follow
+  /// nobody older is durable.
+  [[nodiscard]] bool may_claim(const Epoch& epoch) const noexcept {
+    return !log_ || (!cut_at_ && !log_->cutting() && !log_->failed() && log_->promised() >= epoch);
+  }
+  /// Hands the log what it has not taken, and the program what it may see. True when something is
+  /// left for the log.
+  bool store();
+  /// The primary never had what is held behind `position`.
+  void cut(Position position);
+  /// Called until it answers true: nothing of the log is in flight any more.
+  bool close_log();
+  [[nodiscard]] Shard& shard() noexcept { return shard_; }
+
   /// Makes the machine's state visible; true when there is newly something to apply.
   bool publish();
   /// Gives the ring's pages back when all of it is applied and nothing came for a while.
@@ -60,14 +98,36 @@ class ReplicaStream final : public ReadyItem {
   bool repeating = false;        ///< in the link's list of streams to acknowledge once more
   bool applied_awaited = false;  ///< the primary says that somebody waits for level applied
   bool receiving = false;        ///< a frame's records are partly in the ring
+  bool storing = false;          ///< in the link's list of streams with something for the log
+  bool claim_due = false;        ///< in the link's list of streams to claim
   Instant used_at = 0;
 
  private:
+  /// The head of a frame whose records are in the ring and not yet in the log.
+  struct Waiting {
+    wire::FrameHeader header;
+    std::array<std::byte, wire::kFramePrologueBytes> prologue;
+  };
+  static constexpr std::size_t kWaitingMax = 1024;
+
+  void on_log_durable(Position durable) override;
+  void on_log_changed() override;
+  [[nodiscard]] Position log_needed_from() const noexcept override { return machine_.applied(); }
+  void on_log_cut(const log::LogEnd& end) override;
+  void feed();
+
   core::ReplicaMachine machine_;
+  std::unique_ptr<StreamLog> log_;
+  bool log_started_ = false;
+  base::Fifo<Waiting> waiting_;
+  std::optional<Position> cut_at_;
+  std::unique_ptr<ProgramFeed> feed_;  ///< with a log
+  bool feed_failed_ = false;
   Shard& shard_;
   base::RingArena& arena_;
   const std::uint32_t slice_;
   std::byte* ring_;
+  const std::byte* shown_;  ///< what the program reads
   base::ReadyList& to_apply_;
   bool resident_ = false;
   ApplyNode apply_node_;
@@ -75,9 +135,12 @@ class ReplicaStream final : public ReadyItem {
   std::atomic<std::uint64_t> epoch_number_{0};
   std::atomic<std::uint64_t> epoch_incarnation_{0};
   std::atomic<Position> received_{0};
+  std::atomic<Position> durable_{0};
   std::atomic<bool> needs_full_copy_{false};
   alignas(128) std::atomic<Position> exposed_{0};  ///< written by the loop
-  alignas(128) std::atomic<Position> applied_{0};  ///< written by the applying thread
+  alignas(128) std::atomic<Position> read_{0};     ///< written by the applying thread
+  std::atomic<Position> applied_{0};  ///< by it as well, or by who confirms
+  const bool confirmed_;              ///< the program says itself what it has applied
   Position cursor_ = 0;                            ///< the applying thread's own
 };
 

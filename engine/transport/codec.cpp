@@ -129,11 +129,13 @@ std::span<const std::byte> Encoder::status(const std::string& node, std::uint32_
       replica_offsets.push_back(fb::CreateReplicaState(
           fbb, fbb.CreateString(replica.name), static_cast<std::uint8_t>(replica.state),
           replica.sent, replica.received, replica.durable, replica.applied, replica.lag_bytes,
-          static_cast<std::int64_t>(replica.lag_seconds * 1e9)));
+          static_cast<std::int64_t>(replica.lag_seconds * 1e9),
+          replica.catch_up_bytes_per_second));
     }
     stream_offsets.push_back(fb::CreateStreamState(
         fbb, stream.stream, stream.epoch.number, stream.epoch.incarnation, stream.appended,
-        stream.committed, fbb.CreateVector(replica_offsets)));
+        stream.committed, fbb.CreateVector(replica_offsets), stream.durable, stream.log_first,
+        stream.log_bytes, static_cast<std::uint8_t>(stream.retention)));
   }
   const auto name = fbb.CreateString(node);
   fbb.Finish(fb::CreateStatus(fbb, name, streams_total, fbb.CreateVector(stream_offsets)));
@@ -249,11 +251,16 @@ bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total
     stream.epoch = {entry->epoch_number(), entry->epoch_incarnation()};
     stream.appended = entry->appended();
     stream.committed = entry->committed();
+    stream.durable = entry->durable();
+    stream.log_first = entry->log_first();
+    stream.log_bytes = entry->log_bytes();
+    stream.retention = static_cast<RetentionState>(entry->retention());
     for (const auto* one : *entry->replicas()) {
       stream.replicas.push_back({one->name()->str(),
                                  static_cast<ReplicaStatus::State>(one->state()), one->sent(),
                                  one->received(), one->durable(), one->applied(), one->lag_bytes(),
-                                 static_cast<double>(one->lag_ns()) / 1e9});
+                                 static_cast<double>(one->lag_ns()) / 1e9,
+                                 one->catch_up_bytes_per_second()});
     }
     out.push_back(std::move(stream));
   }

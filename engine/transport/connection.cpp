@@ -93,7 +93,15 @@ void Connection::on_bytes(std::int32_t result) {
   place(static_cast<std::size_t>(result));
   parse();
   if (closing_) return proceed_to_close();
-  arm_receive();
+  if (!paused_) arm_receive();
+}
+
+void Connection::resume() {
+  if (!paused_ || closing_) return;
+  paused_ = false;
+  parse();
+  if (closing_) return proceed_to_close();
+  if (!paused_) arm_receive();
 }
 
 void Connection::place(std::size_t received) {
@@ -105,7 +113,7 @@ void Connection::place(std::size_t received) {
 void Connection::parse() {
   parsing_ = true;
   if (frame_size_ != 0 && frame_placed_ == frame_size_) finish_frame();
-  while (!closing_ && !released_ && frame_size_ == 0 && parse_unit()) {
+  while (!closing_ && !released_ && !paused_ && frame_size_ == 0 && parse_unit()) {
   }
   parsing_ = false;
   if (!released_) compact();
@@ -182,7 +190,7 @@ bool Connection::parse_frame(const wire::Envelope& envelope) {
   if (closing_) return false;
   ++receive_sequence_;
   frame_envelope_ = envelope;
-  std::memcpy(frame_prefix_.data(), head + wire::kFrameHeaderBytes, frame_prefix_.size());
+  std::memcpy(frame_prologue_.data(), head, frame_prologue_.size());
   frame_size_ = records;
   frame_placed_ = std::min<std::size_t>(records, available - kHead);
   std::memcpy(frame_records_, head + wire::kFramePrologueBytes, frame_placed_);
@@ -194,12 +202,15 @@ bool Connection::parse_frame(const wire::Envelope& envelope) {
 
 void Connection::finish_frame() {
   const std::span<const std::byte> records(frame_records_, frame_size_);
-  const std::uint32_t crc = wire::crc32c(records, wire::crc32c(frame_prefix_));
+  const auto prefix =
+      std::span<const std::byte, wire::kFramePrologueBytes>(frame_prologue_)
+          .subspan<wire::kFrameHeaderBytes, wire::kBatchPrefixBytes>();
+  const std::uint32_t crc = wire::crc32c(records, wire::crc32c(prefix));
   if (crc != frame_header_.body_crc && !QUORATE_MUTANT(body_unchecked)) {
     fail(core::GoodbyeReason::bad_frame, "frame checksum differs");
     return;
   }
-  const auto batch = wire::view_batch_prefix(frame_prefix_, frame_size_);
+  const auto batch = wire::view_batch_prefix(prefix, frame_size_);
   if (!batch.ok || batch.record_count != frame_header_.record_count ||
       wire::count_records(records) != std::int64_t{batch.record_count}) {
     fail(core::GoodbyeReason::bad_frame, "records of the batch are malformed");

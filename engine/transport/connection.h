@@ -111,6 +111,15 @@ class Connection final : private ByteChannel::Client {
   Released release();
   void preload(std::span<const std::byte> bytes);  ///< bytes another loop has read already
 
+  /// Inside on_frame(): header and batch prefix of that frame, as they came.
+  [[nodiscard]] std::span<const std::byte> frame_prologue() const noexcept {
+    return frame_prologue_;
+  }
+  /// Reads nothing more until resume(), which is not called inside a call of the sink.
+  void pause() noexcept { paused_ = true; }
+  void resume();
+  [[nodiscard]] bool paused() const noexcept { return paused_; }
+
   [[nodiscard]] std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
@@ -146,7 +155,7 @@ class Connection final : private ByteChannel::Client {
   std::array<iovec, 2> receive_vectors_{};
   wire::Envelope frame_envelope_{};
   wire::FrameHeader frame_header_{};
-  std::array<std::byte, wire::kBatchPrefixBytes> frame_prefix_{};
+  std::array<std::byte, wire::kFramePrologueBytes> frame_prologue_{};
   std::byte* frame_records_ = nullptr;  ///< where the records of the frame being received go
   std::size_t frame_placed_ = 0;
   std::size_t frame_size_ = 0;
@@ -154,6 +163,7 @@ class Connection final : private ByteChannel::Client {
   std::uint64_t bytes_received_ = 0;
   bool parsing_ = false;
   bool released_ = false;
+  bool paused_ = false;
 
   // sending
   std::vector<std::byte> control_next_;  ///< being filled

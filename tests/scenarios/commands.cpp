@@ -73,6 +73,8 @@ const char* name_of(core::Verdict verdict) {
     case core::Verdict::resumed: return "resumed";
     case core::Verdict::from_start: return "from_start";
     case core::Verdict::needs_full_copy: return "needs_full_copy";
+    case core::Verdict::catch_up: return "catch_up";
+    case core::Verdict::truncate: return "truncate";
   }
   return "?";
 }

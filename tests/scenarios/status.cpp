@@ -15,6 +15,7 @@ const char* name_of(core::ReplicaState state) {
     case core::ReplicaState::streaming: return "streaming";
     case core::ReplicaState::parked: return "parked";
     case core::ReplicaState::needs_full_copy: return "needs_full_copy";
+    case core::ReplicaState::catching_up: return "catching_up";
   }
   return "?";
 }

@@ -79,7 +79,7 @@ void World::turn() {
 
 core::ResumeVerdict World::connect(std::uint32_t i, const core::ResumeClaim& claim) {
   replicas_[i].connected = true;
-  return primary_->on_resume(i, claim, *frames_, reclaimed_, now, effects);
+  return primary_->on_resume(i, claim, {*frames_, reclaimed_}, now, effects);
 }
 
 void World::disconnect(std::uint32_t i) {

@@ -47,6 +47,7 @@ class MemoryReactor final : public reactor::Reactor {
   std::size_t reap() override { return completed_.deliver(); }
   void wake() noexcept override {}
   [[nodiscard]] reactor::Files& files() noexcept override { UNREACHABLE(); }
+  Result<std::unique_ptr<reactor::Reactor>> sibling() override { UNREACHABLE(); }
   [[nodiscard]] int event_fd() noexcept override { return -1; }
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return 0; }
 

@@ -10,35 +10,8 @@
 
 namespace quorate::tools {
 
-namespace {
-
-std::vector<std::string> member_arguments(const LoadPlan& plan, const std::string& address,
-                                          const std::string& name, bool again) {
-  const EngineFlags& engine = plan.options.engine;
-  std::vector<std::string> arguments = {
-      "node",
-      "--role=replica",
-      "--load-sink",
-      "--primary=" + address,
-      "--name=" + name,
-      "--cluster=" + plan.options.cluster_name,
-      fmt::format("--ring-kib={}", engine.ring_kib),
-      fmt::format("--loops={}", engine.loops),
-      fmt::format("--backend={}", to_text(engine.backend)),
-  };
-  if (engine.diagnostics) {
-    arguments.push_back(fmt::format("--diagnostics={}", to_text(*engine.diagnostics)));
-  }
-  if (!plan.options.verify) arguments.emplace_back("--no-digest");
-  // Whoever comes back says how it went on; the others only speak of trouble.
-  if (!again) arguments.emplace_back("--quiet");
-  return arguments;
-}
-
-}  // namespace
-
-Cluster::Cluster(const LoadPlan& plan, std::string address)
-    : plan_(plan), address_(std::move(address)) {
+Cluster::Cluster(const LoadPlan& plan, std::string address, std::string logs)
+    : plan_(plan), address_(std::move(address)), logs_(std::move(logs)) {
   for (const std::string& name : plan.names) members_.push_back({name, {}, {}, {}, false, false});
 }
 
@@ -49,8 +22,37 @@ Status Cluster::start() {
   return Done{};
 }
 
+std::vector<std::string> Cluster::arguments(const std::string& name, bool again) const {
+  const LoadOptions& options = plan_.options;
+  std::vector<std::string> arguments = {
+      "node",
+      "--role=replica",
+      "--load-sink",
+      "--primary=" + address_,
+      "--name=" + name,
+      "--cluster=" + options.cluster_name,
+      fmt::format("--ring-kib={}", options.engine.ring_kib),
+      fmt::format("--loops={}", options.engine.loops),
+      fmt::format("--backend={}", to_text(options.engine.backend)),
+  };
+  if (options.engine.diagnostics) {
+    arguments.push_back(fmt::format("--diagnostics={}", to_text(*options.engine.diagnostics)));
+  }
+  if (!logs_.empty()) {
+    arguments.push_back("--directory=" + plan_.directory_of(name, logs_));
+    arguments.push_back(fmt::format("--segment-mib={}", options.storage.segment_mib));
+    if (options.storage.buffered) arguments.emplace_back("--buffered");
+  }
+  if (!options.verify) arguments.emplace_back("--no-digest");
+  // Whoever comes back says how it went on; the others only speak of trouble.
+  if (!again) arguments.emplace_back("--quiet");
+  return arguments;
+}
+
 Status Cluster::spawn(Member& member, bool again) {
-  auto process = Process::start_self(member_arguments(plan_, address_, member.name, again));
+  // Ends and reaps the one before: a log has one writer at a time.
+  member.process.reset();
+  auto process = Process::start_self(arguments(member.name, again));
   if (!process) return about(("replica " + member.name).c_str(), process.error());
   member = {member.name, std::move(*process), {}, {}, false, false};
   if (plan_.options.show_pids) {
@@ -69,7 +71,6 @@ Status Cluster::inject(const Fault& fault) {
       member->process->signal(SIGKILL);
       break;
     case Fault::Kind::restart:
-      // Replacing the process ends and reaps the one before.
       return spawn(*member, true);
     case Fault::Kind::stop:
       member->process->signal(SIGSTOP);

@@ -28,8 +28,9 @@ class Cluster {
     [[nodiscard]] bool running() const { return process.has_value() && !exit_code && !stopped; }
   };
 
-  /// `address`: where the primary listens.
-  Cluster(const LoadPlan& plan, std::string address);
+  /// `address`: where the primary listens. `logs`: the directory that holds the members' logs, ""
+  /// without.
+  Cluster(const LoadPlan& plan, std::string address, std::string logs);
 
   Status start();
   Status inject(const Fault& fault);
@@ -43,10 +44,12 @@ class Cluster {
 
  private:
   Status spawn(Member& member, bool again);
+  [[nodiscard]] std::vector<std::string> arguments(const std::string& name, bool again) const;
   void note(Member& member);
 
   const LoadPlan& plan_;
   std::string address_;
+  std::string logs_;
   std::vector<Member> members_;
 };
 

@@ -27,12 +27,14 @@ State worse(State a, State b) {
         return 0;
       case State::parked:
         return 1;
-      case State::absent:
+      case State::catching_up:
         return 2;
-      case State::needs_full_copy:
+      case State::absent:
         return 3;
+      case State::needs_full_copy:
+        return 4;
     }
-    return 3;
+    return 4;
   };
   return rank(a) >= rank(b) ? a : b;
 }
@@ -46,6 +48,8 @@ Monitor::Monitor(Primary& primary, const LoadPlan& plan, std::vector<RuleId> rul
       released_at_s_(now_s()),
       shown_at_s_(now_s()) {
   for (const std::string& name : plan.names) replicas_.push_back({name, {}, 0, 0, {}});
+  // A log may hold what was released in an earlier life.
+  released_ = shown_released_ = released();
 }
 
 Monitor::~Monitor() {
@@ -74,7 +78,7 @@ void Monitor::look_at(const StreamStatus& status) {
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
     const ReplicaStatus& replica = status.replicas[i];
     // Who is not connected has no lag that would ever end; the state tells about it.
-    if (replica.state != State::streaming && replica.state != State::parked) continue;
+    if (replica.state == State::absent || replica.state == State::needs_full_copy) continue;
     lag_bytes_[i] += replica.lag_bytes;
     ReplicaResult& result = replicas_[i];
     result.lag_bytes_max = std::max(result.lag_bytes_max, lag_bytes_[i]);

@@ -10,6 +10,7 @@
 #include "quorate/options.h"
 #include "tools/cli/engine_flags.h"
 #include "tools/cli/option_set.h"
+#include "tools/cli/storage_flags.h"
 #include "tools/load/fault_plan.h"
 #include "tools/load/record_sizes.h"
 #include "tools/load/trace_file.h"
@@ -29,6 +30,10 @@ struct LoadOptions {
   LagPolicy::Kind lag = LagPolicy::Kind::hold;
   std::uint32_t stall_limit_ms = 2000;
   EngineFlags engine;
+
+  StorageFlags storage;  ///< the directory: of a cluster's runs, else of the primary's log
+  bool log = false;      ///< also where the level needs none
+  bool keep = false;
 
   RecordSizes sizes{64};
   std::uint32_t writers = 1;
@@ -50,6 +55,7 @@ struct LoadOptions {
 /// Longer than this nobody waits for releases and applies after the last append.
 inline constexpr double kDrain_s = 30;
 inline constexpr std::uint32_t kWindowMax = 1u << 20;
+inline constexpr std::uint32_t kWritersMax = 256;
 
 /// Everything about a run but the mode.
 struct LoadPlan {
@@ -60,8 +66,12 @@ struct LoadPlan {
   std::uint32_t window = 1;                         ///< records of a writer
   std::uint64_t window_bytes = 0;                   ///< of a stream
   std::uint32_t sample_every = 1;
+  bool keeps_logs = false;  ///< every node here does
 
-  [[nodiscard]] PrimaryOptions primary(const Rule& rule) const;
+  /// Where a node that runs here keeps its log. `logs`: the directory of one mode's logs, or
+  /// without a cluster the primary's own; "" without logs.
+  [[nodiscard]] std::string directory_of(const std::string& name, const std::string& logs) const;
+  [[nodiscard]] PrimaryOptions primary(const Rule& rule, const std::string& logs) const;
 };
 
 void add_load_options(OptionSet& set, LoadOptions& options);

@@ -28,6 +28,12 @@ std::string work_text(const LoadPlan& plan) {
   return "records of " + options.sizes.text();
 }
 
+std::string log_text(const LoadPlan& plan) {
+  if (!plan.keeps_logs) return "no logs";
+  return fmt::format("logs in files of {} MiB{}", plan.options.storage.segment_mib,
+                     plan.options.storage.buffered ? " through the page cache" : "");
+}
+
 std::string loop_text(const LoadPlan& plan) {
   const LoadOptions& options = plan.options;
   if (options.rate > 0) {
@@ -152,16 +158,17 @@ void judge(LoadReport& report, const LoadPlan& plan) {
 std::string heading(const LoadPlan& plan, const std::string& backend) {
   const LoadOptions& options = plan.options;
   const auto replicas = static_cast<std::uint32_t>(plan.names.size());
-  return fmt::format(
-      "1 primary + {}{}, {}, {}, {} on {}, ring {} KiB, {}\n{}\n", count_text(replicas, "replica"),
-      options.cluster != 0 ? " (processes on loopback)" : "", work_text(plan),
-      count_text(options.writers, "writer"), count_text(options.streams, "stream"),
-      count_text(options.engine.loops, "loop"), options.engine.ring_kib, backend, loop_text(plan));
+  return fmt::format("1 primary + {}{}, {}, {}, {} on {}, ring {} KiB, {}, {}\n{}\n",
+                     count_text(replicas, "replica"),
+                     options.cluster != 0 ? " (processes on loopback)" : "", work_text(plan),
+                     count_text(options.writers, "writer"), count_text(options.streams, "stream"),
+                     count_text(options.engine.loops, "loop"), options.engine.ring_kib,
+                     log_text(plan), backend, loop_text(plan));
 }
 
 Table report_table() {
-  Table table(2);
-  table.row({"mode", "level", "released writes/s", "MiB/s", "p50 µs", "p99 µs", "p99.9 µs",
+  Table table(3);
+  table.row({"mode", "level", "log", "released writes/s", "MiB/s", "p50 µs", "p99 µs", "p99.9 µs",
              "largest lag"});
   return table;
 }
@@ -169,6 +176,7 @@ Table report_table() {
 void add_row(Table& table, const LoadReport& report, const LoadPlan& plan) {
   const Histogram& latencies = report.latencies_ns;
   table.row({report.mode, std::string(to_string(plan.options.level)),
+             plan.keeps_logs ? "on" : "off",
              grouped(static_cast<std::uint64_t>(report.released_per_s())),
              short_number(report.mib_per_s()), short_number(us(latencies.at(0.5))),
              short_number(us(latencies.at(0.99))), short_number(us(latencies.at(0.999))),
@@ -193,6 +201,9 @@ std::string report_json(const LoadReport& report, const LoadPlan& plan) {
   JsonObject json;
   json.add("mode", report.mode)
       .add("level", to_string(options.level))
+      .add("log", plan.keeps_logs)
+      .add("segment_mib", plan.keeps_logs ? options.storage.segment_mib : 0)
+      .add("buffered", plan.keeps_logs && options.storage.buffered)
       .add("backend", report.backend)
       .add("replica_count", plan.names.size())
       .add("record_size", options.trace.empty() ? options.sizes.text() : "trace " + options.trace)

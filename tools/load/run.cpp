@@ -31,8 +31,11 @@ constexpr std::int64_t kNanoseconds = 1'000'000'000;
 
 class LoadRun {
  public:
-  LoadRun(const LoadPlan& plan, const std::string& mode, Primary primary)
-      : plan_(plan), primary_(std::move(primary)), faults_(plan.options.faults) {
+  LoadRun(const LoadPlan& plan, const std::string& mode, Primary primary, std::string logs)
+      : plan_(plan),
+        logs_(std::move(logs)),
+        primary_(std::move(primary)),
+        faults_(plan.options.faults) {
     report_.mode = mode;
     if (plan.options.deadline_s > 0) deadline_s_ = now_s() + plan.options.deadline_s;
   }
@@ -43,6 +46,7 @@ class LoadRun {
   LoadReport end();
 
  private:
+  [[nodiscard]] Status begins_empty();
   Status await_replicas();
   [[nodiscard]] bool all_streaming() const;
   void make_writers();
@@ -55,6 +59,7 @@ class LoadRun {
   [[nodiscard]] std::uint64_t progress() const;
 
   const LoadPlan& plan_;
+  std::string logs_;
   Primary primary_;
   FaultPlan faults_;
   LoadReport report_;
@@ -73,10 +78,11 @@ Status LoadRun::begin(const Rule& rule) {
     if (!registered) return registered.error();
     rules_.push_back(*registered);
   }
+  if (Status status = begins_empty(); !status) return status;
   monitor_ = std::make_unique<Monitor>(primary_, plan_, rules_);
   report_.backend = primary_.engine().backend();
   if (plan_.options.cluster != 0) {
-    cluster_ = std::make_unique<Cluster>(plan_, primary_.address());
+    cluster_ = std::make_unique<Cluster>(plan_, primary_.address(), logs_);
     if (Status status = cluster_->start(); !status) return status;
   } else {
     fmt::print(stderr, "listening on {}, cluster {}, for {}\n", primary_.address(),
@@ -84,6 +90,21 @@ Status LoadRun::begin(const Rule& rule) {
   }
   if (Status status = await_replicas(); !status) return status;
   make_writers();
+  return Done{};
+}
+
+/// The digest of a run covers its own records; a replica's covers all that were ever in the stream.
+Status LoadRun::begins_empty() {
+  if (!plan_.options.verify) return Done{};
+  for (StreamId id = 0; id < primary_.stream_count(); ++id) {
+    const Position end = primary_.stream(id).status().appended;
+    if (end == 0) continue;
+    return Error(
+        Errc::invalid_option,
+        fmt::format("--verify: found records of an earlier run up to position {} of stream "
+                    "{} in --directory {}, allowed with an empty directory",
+                    end, id, logs_));
+  }
   return Done{};
 }
 
@@ -256,10 +277,11 @@ LoadReport LoadRun::end() {
 
 }  // namespace
 
-Result<LoadReport> run_load(const LoadPlan& plan, const std::string& mode, const Rule& rule) {
-  auto primary = Primary::open(plan.primary(rule));
+Result<LoadReport> run_load(const LoadPlan& plan, const std::string& mode, const Rule& rule,
+                            const std::string& logs) {
+  auto primary = Primary::open(plan.primary(rule, logs));
   if (!primary) return primary.error();
-  LoadRun run(plan, mode, std::move(*primary));
+  LoadRun run(plan, mode, std::move(*primary), logs);
   if (Status status = run.begin(rule); !status) return status.error();
   run.write();
   run.compare();

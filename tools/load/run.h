@@ -11,7 +11,9 @@
 
 namespace quorate::tools {
 
-/// An error means the run never began. What happened to a run that did is in the report.
-Result<LoadReport> run_load(const LoadPlan& plan, const std::string& mode, const Rule& rule);
+/// An error means the run never began. What happened to a run that did is in the report. `logs`: as
+/// for LoadPlan::directory_of.
+Result<LoadReport> run_load(const LoadPlan& plan, const std::string& mode, const Rule& rule,
+                            const std::string& logs);
 
 }  // namespace quorate::tools

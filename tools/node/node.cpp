@@ -15,11 +15,14 @@ constexpr auto kFooter = R"(
 A primary appends each line of stdin as a record. At the end of stdin it waits for the release of
 all, for its connected replicas to receive all, and ends.
 A replica follows its primary until that says goodbye (exit 0) or until it needs a full copy of what
-the primary does not hold any more (exit 1).
+the primary does not hold any more, or its own log fails (exit 1).
+With --directory a node that is started again goes on where its log ends. A replica's records come
+again from the first on, so that its digest and its output are whole.
 
 Examples:
   quorate node --role primary --listen 127.0.0.1:7400 --replicas b,c --mode sync --echo
   quorate node --role replica --primary 127.0.0.1:7400 --name b --output -
+  quorate node --role replica --primary 127.0.0.1:7400 --name b --directory quorate-b
 
 Exit code: 0 good; 1 failure; 2 wrong usage.)";
 

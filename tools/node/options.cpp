@@ -63,20 +63,14 @@ Status refuse_given(const OptionSet& set, const char* const (&names)[kCount], co
   return Done{};
 }
 
-}  // namespace
-
-void add_node_options(OptionSet& set, NodeOptions& options) {
-  add_common(set, options);
-  add_replica(set, options);
-  add_primary(set, options);
-  add_engine_flags(set, options.engine);
+/// Of storage; how many streams there are, the primary decides.
+Status check_storage(const NodeOptions& options, const OptionSet& set) {
+  if (!set.given("directory")) return refuse_storage_details(set, "--directory");
+  if (Status status = options.storage.has_a_place(); !status) return status;
+  return options.storage.fits(options.engine, 1);
 }
 
-Status complete_node_options(NodeOptions& options, OptionSet& set) {
-  if (Status status = set.problem(); !status) return status;
-  if (!options.config.empty()) {
-    if (Status status = read_config_file(options.config, set); !status) return status;
-  }
+Status check_role(NodeOptions& options, const OptionSet& set) {
   switch (options.role) {
     case Role::none:
       return usage("--role: found nothing, allowed primary, replica");
@@ -93,8 +87,30 @@ Status complete_node_options(NodeOptions& options, OptionSet& set) {
   return Done{};
 }
 
+}  // namespace
+
+void add_node_options(OptionSet& set, NodeOptions& options) {
+  add_common(set, options);
+  add_replica(set, options);
+  add_primary(set, options);
+  add_engine_flags(set, options.engine);
+  add_storage_flags(set, options.storage,
+                    "Keep the log there and go on with what it holds; made if it does not exist");
+}
+
+Status complete_node_options(NodeOptions& options, OptionSet& set) {
+  if (Status status = set.problem(); !status) return status;
+  if (!options.config.empty()) {
+    if (Status status = read_config_file(options.config, set); !status) return status;
+  }
+  if (Status status = check_role(options, set); !status) return status;
+  return check_storage(options, set);
+}
+
 PrimaryOptions primary_options(const NodeOptions& options, const Rule& rule) {
   PrimaryOptions primary;
+  primary.directory = options.storage.directory;
+  primary.storage = options.storage.options();
   primary.cluster = options.cluster;
   primary.name = options.name;
   primary.listen = options.listen;
@@ -110,6 +126,9 @@ PrimaryOptions primary_options(const NodeOptions& options, const Rule& rule) {
 
 ReplicaOptions replica_options(const NodeOptions& options) {
   ReplicaOptions replica;
+  // Nothing of what the log holds counts as applied: the digest and the output begin empty.
+  replica.directory = options.storage.directory;
+  replica.storage = options.storage.options();
   replica.cluster = options.cluster;
   replica.name = options.name;
   replica.primary = options.primary;

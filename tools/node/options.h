@@ -9,6 +9,7 @@
 #include "quorate/options.h"
 #include "tools/cli/engine_flags.h"
 #include "tools/cli/option_set.h"
+#include "tools/cli/storage_flags.h"
 
 namespace quorate::tools {
 
@@ -19,6 +20,7 @@ struct NodeOptions {
   std::string name;  ///< "": a for a primary, b for a replica
   std::string cluster = "quorate";
   EngineFlags engine;
+  StorageFlags storage;  ///< without a directory everything is in memory only
   std::uint32_t heartbeat_ms = 100;
   std::uint32_t peer_timeout_ms = 3000;
   bool quiet = false;

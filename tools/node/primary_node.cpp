@@ -75,7 +75,11 @@ class StdinLines {
 class PrimaryNode {
  public:
   PrimaryNode(const NodeOptions& options, Primary primary, RuleId rule)
-      : options_(options), primary_(std::move(primary)), stream_(primary_.stream()), rule_(rule) {}
+      : options_(options),
+        primary_(std::move(primary)),
+        stream_(primary_.stream()),
+        rule_(rule),
+        begin_(stream_.status().appended) {}
 
   int run();
 
@@ -93,6 +97,7 @@ class PrimaryNode {
   Primary primary_;
   Stream stream_;
   RuleId rule_;
+  Position begin_;  ///< above 0 when the log has records of an earlier life
   std::uint64_t lines_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t rejected_ = 0;
@@ -135,7 +140,8 @@ void PrimaryNode::echo(const Ticket& ticket) {
 bool PrimaryNode::replicas_have_all() const {
   for (const ReplicaStatus& replica : stream_.status().replicas) {
     const bool fed = replica.state == ReplicaStatus::State::streaming ||
-                     replica.state == ReplicaStatus::State::parked;
+                     replica.state == ReplicaStatus::State::parked ||
+                     replica.state == ReplicaStatus::State::catching_up;
     if (fed && replica.received < last_->end) return false;
   }
   return true;
@@ -151,6 +157,9 @@ void PrimaryNode::await_replicas() {
 
 int PrimaryNode::run() {
   fmt::print(stderr, "listening on {}\n", primary_.address());
+  if (begin_ > 0) {
+    fmt::print(stderr, "goes on at position {} in epoch {}\n", begin_, stream_.epoch().number);
+  }
   StdinLines lines;
   while (auto line = lines.next()) write(*line);
   bool released = true;

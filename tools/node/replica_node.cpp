@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -32,10 +33,12 @@ class Notices {
   explicit Notices(const NodeOptions& options) : options_(options) {}
 
   void look(const ReplicaReport& report) {
-    if (report.connects > connects_) say_session(report);
+    if (report.connects > connects_ && how_it_goes_on_is_known(report)) {
+      say_session(report);
+      connects_ = report.connects;
+    }
     const bool news = report.state != state_ || report.reason != reason_;
     if (news && !report.reason.empty() && !report.primary_closed) say_trouble(report);
-    connects_ = report.connects;
     resumes_ = report.resumes;
     state_ = report.state;
     reason_ = report.reason;
@@ -46,6 +49,14 @@ class Notices {
   }
 
  private:
+  /// With a log a session begins with something held, and the primary has yet to judge that.
+  [[nodiscard]] bool how_it_goes_on_is_known(const ReplicaReport& report) const {
+    const bool from_start = connects_ == 0 && report.frames_received > 0;
+    if (report.resumes > resumes_ || from_start) return true;
+    return std::all_of(report.streams.begin(), report.streams.end(),
+                       [](const ReplicaStreamStatus& stream) { return stream.received == 0; });
+  }
+
   void say_trouble(const ReplicaReport& report) const {
     if (report.state == State::refused) say("refused: " + report.reason + "; trying again");
     if (report.state != State::connecting) return;
@@ -86,6 +97,7 @@ class ReplicaNode {
   bool flush();
   void say_compared();
   int end_full_copy(const Error& error);
+  int end_log_failed(const std::string& why);
   int end_goodbye();
   void summarize();
 
@@ -128,6 +140,9 @@ int ReplicaNode::run() {
     if (!applied && applied.error().code == Errc::needs_full_copy) {
       return end_full_copy(applied.error());
     }
+    if (!applied && replica_.report().state == State::log_failed) {
+      return end_log_failed(applied.error().text);
+    }
     if (!applied && applied.error().code != Errc::closed) return fail("node", applied.error());
     if (applied && *applied > 0 && now_s() < look_s) continue;
     look_s = now_s() + kLook_s;
@@ -148,6 +163,14 @@ int ReplicaNode::end_full_copy(const Error& error) {
     fmt::print("needs_full_copy\n");
     std::fflush(stdout);
   }
+  return 1;
+}
+
+/// Whoever cannot keep what it receives must not go on as if it did.
+int ReplicaNode::end_log_failed(const std::string& why) {
+  notices_.say("its log failed, it follows no longer: " + why);
+  replica_.close();
+  summarize();
   return 1;
 }
 

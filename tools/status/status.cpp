@@ -8,7 +8,9 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tools/cli/json.h"
 #include "tools/cli/option_set.h"
@@ -21,8 +23,10 @@ namespace quorate::tools {
 namespace {
 
 constexpr auto kFooter = R"(
-sent, received, applied: positions, that is bytes of the stream. Lag: bytes appended and not yet
-received there, and the age of the oldest of them by the primary's clock.
+Positions are bytes of the stream. appended, own durable, committed: of the primary; own durable is
+what its log holds. sent, received, durable, applied: of the replica; durable is what its log holds.
+Both are 0 without a log. Lag: bytes appended and not yet received there, and the age of the oldest
+of them by the primary's clock. catching_up: is fed from the primary's log.
 
 Exit code: 0 the primary answered; 1 it did not; 2 wrong usage.)";
 
@@ -35,7 +39,9 @@ std::string replica_json(const ReplicaStatus& replica) {
       .add("durable", replica.durable)
       .add("applied", replica.applied)
       .add("lag_bytes", replica.lag_bytes)
-      .add("lag_seconds", replica.lag_seconds);
+      .add("lag_seconds", replica.lag_seconds)
+      .add("catch_up_bytes_per_second", replica.catch_up_bytes_per_second)
+      .add("catch_up_seconds_left", replica.catch_up_seconds_left());
   return json.text();
 }
 
@@ -49,6 +55,10 @@ std::string node_json(const NodeStatus& node) {
         .add("epoch", stream.epoch.number)
         .add("appended", stream.appended)
         .add("committed", stream.committed)
+        .add("durable", stream.durable)
+        .add("log_first", stream.log_first)
+        .add("log_bytes", stream.log_bytes)
+        .add("retention", to_string(stream.retention))
         .raw("replicas", replicas.text());
     streams.raw(json.text());
   }
@@ -59,22 +69,51 @@ std::string node_json(const NodeStatus& node) {
   return json.text();
 }
 
+std::vector<std::string> replica_row(const StreamStatus& stream, const ReplicaStatus& replica) {
+  return {std::to_string(stream.stream),         replica.name,
+          std::string(to_string(replica.state)), std::to_string(stream.appended),
+          std::to_string(stream.durable),        std::to_string(stream.committed),
+          std::to_string(replica.sent),          std::to_string(replica.received),
+          std::to_string(replica.durable),       std::to_string(replica.applied),
+          byte_text(replica.lag_bytes),          fmt::format("{:.3f}", replica.lag_seconds)};
+}
+
+/// Of a primary without replicas.
+std::vector<std::string> lonely_row(const StreamStatus& stream) {
+  std::vector<std::string> row = replica_row(stream, {});
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (i == 1 || i == 2 || i > 5) row[i] = "-";
+  }
+  return row;
+}
+
+/// What only a log has to tell.
+std::string log_lines(const StreamStatus& stream) {
+  if (stream.log_bytes == 0) return {};
+  std::string text =
+      fmt::format("stream {}: log of {} from position {} on, retention {}\n", stream.stream,
+                  byte_text(stream.log_bytes), stream.log_first, to_string(stream.retention));
+  for (const ReplicaStatus& replica : stream.replicas) {
+    if (replica.catch_up_seconds_left() <= 0) continue;
+    text += fmt::format("stream {}: {} catches up with {}/s, about {:.1f} s are left\n",
+                        stream.stream, replica.name, byte_text(replica.catch_up_bytes_per_second),
+                        replica.catch_up_seconds_left());
+  }
+  return text;
+}
+
 std::string node_table(const NodeStatus& node) {
   std::string text = fmt::format("primary {}, {} stream{}\n", node.node, node.streams_total,
                                  node.streams_total == 1 ? "" : "s");
   Table table(3);
-  table.row({"stream", "replica", "state", "appended", "committed", "sent", "received", "applied",
-             "lag", "lag s"});
+  table.row({"stream", "replica", "state", "appended", "own durable", "committed", "sent",
+             "received", "durable", "applied", "lag", "lag s"});
   for (const StreamStatus& stream : node.streams) {
-    for (const ReplicaStatus& replica : stream.replicas) {
-      table.row({std::to_string(stream.stream), replica.name, std::string(to_string(replica.state)),
-                 std::to_string(stream.appended), std::to_string(stream.committed),
-                 std::to_string(replica.sent), std::to_string(replica.received),
-                 std::to_string(replica.applied), byte_text(replica.lag_bytes),
-                 fmt::format("{:.3f}", replica.lag_seconds)});
-    }
+    for (const ReplicaStatus& replica : stream.replicas) table.row(replica_row(stream, replica));
+    if (stream.replicas.empty()) table.row(lonely_row(stream));
   }
   text += table.text();
+  for (const StreamStatus& stream : node.streams) text += log_lines(stream);
   if (node.streams.size() < node.streams_total) {
     text += fmt::format("{} of {} streams shown; --first and --count show others\n",
                         node.streams.size(), node.streams_total);

@@ -26,6 +26,7 @@ enum class Errc : std::uint8_t {
   corrupt,         ///< bytes failed verification
   needs_full_copy, ///< the primary no longer holds what this replica lacks
   io,              ///< the operating system refused; carries errno
+  no_space,        ///< the log's disk is full: nothing was appended; passes when there is space
 };
 
 [[nodiscard]] std::string_view to_string(Errc code) noexcept;

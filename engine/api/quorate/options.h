@@ -71,8 +71,30 @@ struct LagPolicy {
   std::chrono::milliseconds courtesy{50};
 };
 
+/// The durable log of a node that has a directory; every stream has its own in it.
+struct StorageOptions {
+  /// Files are made ahead, of this size and full of zeros, two a stream; 8 MiB … 1 GiB, and at
+  /// least twice the largest frame.
+  std::uint64_t segment_bytes = 64u << 20;
+  bool direct = true;  ///< past the page cache where the file system can; false: through it
+
+  /// Of each stream, what is older than both allow goes, a segment at a time, unless a replica or
+  /// the program still needs it. What somebody needs is kept up to the hard limit, and lost to them
+  /// behind it: the log never fills the disk for the sake of who is away.
+  std::uint64_t retain_bytes = 1u << 30;       ///< 0: no limit
+  std::chrono::seconds retain_age{0};          ///< 0: no limit
+  std::uint64_t retain_bytes_hard = 4ull << 30;  ///< 0: no limit; at least retain_bytes and
+                                                 ///< four segments
+};
+
+inline constexpr std::uint32_t kLoggedStreamsMax = 256;        ///< of a node with a directory
+inline constexpr std::uint64_t kLoggedRingMax_bytes = 128u << 20;
+
 struct PrimaryOptions {
-  std::string directory;             ///< reserved for the durable log; must be empty so far
+  /// Where the log is kept; made if it does not exist. "": in memory only, level durable cannot be
+  /// asked for, and what was written is gone with the process.
+  std::string directory;
+  StorageOptions storage;            ///< with a directory
   std::string cluster = "quorate";   ///< peers of another cluster are refused; 1 … 64 bytes
   std::string name = "a";            ///< this node; 1 … 64 bytes
   std::string listen = "127.0.0.1:0";///< host:port; [v6]:port; port 0 picks a free one
@@ -85,7 +107,8 @@ struct PrimaryOptions {
   std::uint32_t max_batch_bytes = 256u << 10;   ///< a frame's record bytes: 4 KiB … 256 KiB; one
                                                 ///< record may exceed it
   /// Copies (primary included) of the protected rule: replicas expose a record to their program
-  /// once that many nodes have it. 0: a majority of the configuration.
+  /// once that many nodes have it; with a directory, once it is durable there, so that a replica
+  /// without a directory never counts. 0: a majority of the configuration.
   std::uint32_t protected_copies = 0;
 
   /// Rules registered on every stream at open. Others are registered when first used.
@@ -103,13 +126,26 @@ struct PrimaryOptions {
   std::chrono::milliseconds close_timeout{1000}; ///< how long close() waits for what is awaited
   std::uint32_t waiters_max = 65536;             ///< callbacks waiting at once, per loop
 
+  /// With a directory: replicas and streams that are fed from the log at once, per loop; each takes
+  /// two buffers of the largest frame, at least 1 MiB. 1 … 64; others wait.
+  std::uint32_t catch_ups_max = 4;
+  std::uint64_t catch_up_bytes_per_second = 0;   ///< of each of them; 0: no limit
+
   EngineOptions engine;  ///< ignored when opened on an existing Engine
 
   [[nodiscard]] Status validate() const;
 };
 
 struct ReplicaOptions {
-  std::string directory;            ///< reserved for the durable log; must be empty in this version
+  /// As for a primary. What is in it is shown to the program again after a start: see resume_after.
+  std::string directory;
+  StorageOptions storage;           ///< with a directory
+  /// With a directory: up to where the program has applied each stream in earlier lives, as its own
+  /// storage says, by Record::end; streams not named have begun with nothing applied.
+  std::vector<Position> resume_after;
+  /// false: a record counts as applied when apply has returned. true: when the program says so, for
+  /// instance once its own storage has it: Replica::confirm().
+  bool confirmed = false;
   std::string cluster = "quorate";
   std::string name = "b";
   std::string primary;              ///< host:port

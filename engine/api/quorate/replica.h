@@ -33,6 +33,7 @@ struct ReplicaStreamStatus {
   StreamId stream = 0;
   Epoch epoch;
   Position received = 0;
+  Position durable = 0;    ///< with a directory
   Position committed = 0;  ///< as far as the primary has told
   Position applied = 0;
 };
@@ -44,6 +45,7 @@ struct ReplicaReport {
     needs_full_copy,  ///< final: what it holds is of another history or has a gap behind it
     refused,          ///< the primary refused it; `reason` says why; it goes on trying
     stopped,
+    log_failed,       ///< final: its log met an error of the disk; `reason` names it
   };
   State state = State::connecting;
   std::string reason;            ///< of the last refusal, goodbye or disconnect
@@ -76,6 +78,10 @@ class Replica {
   /// Makes run() return, or the next run() if none is running; poll() likewise. From any thread or
   /// from within apply.
   void stop() noexcept;
+
+  /// With ReplicaOptions::confirmed, from any thread: everything of that stream up to `position`,
+  /// a Record::end, is applied. Error: apply has not returned from it yet.
+  Status confirm(StreamId stream, Position position);
 
   [[nodiscard]] ReplicaReport report() const;
   [[nodiscard]] Engine& engine() noexcept;

@@ -20,7 +20,8 @@ struct ReplicaStatus {
     absent,          ///< not connected
     streaming,       ///< receives frames as they are sealed
     parked,          ///< beyond its lag budget: fed again once its connection drains
-    needs_full_copy, ///< the ring no longer holds what it lacks
+    needs_full_copy, ///< ring and log no longer hold what it lacks
+    catching_up,     ///< is fed from the log until the ring holds what it lacks
   };
   std::string name;
   State state = State::absent;
@@ -31,8 +32,24 @@ struct ReplicaStatus {
   std::uint64_t lag_bytes = 0;  ///< appended and not yet received there
   double lag_seconds = 0;       ///< age, by the primary's clock, of the oldest byte not yet
                                 ///< received there; 0 when there is none
+  std::uint64_t catch_up_bytes_per_second = 0;  ///< while it is fed from the log, of late
+
+  /// Until it has caught up if both go on as they do; 0: it does not, or nobody knows yet.
+  [[nodiscard]] double catch_up_seconds_left() const {
+    if (state != State::catching_up || catch_up_bytes_per_second == 0) return 0;
+    return static_cast<double>(lag_bytes) / static_cast<double>(catch_up_bytes_per_second);
+  }
 };
 [[nodiscard]] std::string_view to_string(ReplicaStatus::State state) noexcept;
+
+/// How long a log reaches back, as its limits have it.
+enum class RetentionState : std::uint8_t {
+  ok,
+  extended,  ///< more than the soft limits ask for, because a replica still needs it
+  at_risk,   ///< what a replica needs is near the hard limit
+  lost,      ///< a replica needs what is not there any more: it needs a full copy
+};
+[[nodiscard]] std::string_view to_string(RetentionState state) noexcept;
 
 struct StreamStatus {
   StreamId stream = 0;
@@ -40,6 +57,10 @@ struct StreamStatus {
   Position appended = 0;   ///< end of the last record sealed into a frame
   Position committed = 0;  ///< the protected rule's watermark
   std::vector<ReplicaStatus> replicas;
+  Position durable = 0;  ///< with a directory: what the primary's own log holds
+  Position log_first = 0;       ///< and from where on
+  std::uint64_t log_bytes = 0;  ///< of its files; 0: it keeps no log
+  RetentionState retention = RetentionState::ok;
 };
 
 /// What a running primary answers about itself.

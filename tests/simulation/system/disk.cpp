@@ -171,6 +171,22 @@ void Disk::wipe() {
   ++counts_.wipes;
 }
 
+bool Disk::take_over(const std::string& from, const std::string& to) {
+  const std::shared_ptr<DiskFile> source = names_.find(from), target = names_.find(to);
+  if (source == nullptr || target == nullptr || source->size() != target->size()) return false;
+  std::vector<std::byte> bytes(source->size());
+  const std::span<std::byte> first = std::span(bytes).first(
+      std::min<std::size_t>(bytes.size(), kBlockBytes));
+  target->read(0, first, false);
+  if (std::any_of(first.begin(), first.end(), [](std::byte b) { return b != std::byte{0}; })) {
+    return false;
+  }
+  source->read(0, bytes, false);
+  target->write(0, bytes, ++number_, nullptr);
+  target->sync(number_);
+  return true;
+}
+
 void Disk::let_go(SimulatedFiles& client, bool power) {
   std::vector<Operation*> operations;
   for (auto at = requests_.begin(); at != requests_.end();) {

@@ -93,6 +93,11 @@ class Disk final : private Scheduler::Target {
   /// A new, empty disk in place of this one; abandons everybody.
   void wipe();
 
+  /// The content of one file takes the place of that of another, durably and at once: as if a
+  /// program had renamed it. False, and nothing is done: they are not files of one size, or the
+  /// first block of the other one is not zero.
+  bool take_over(const std::string& from, const std::string& to);
+
   /// The next sync to complete answers -EIO, and what it covered is on the medium, lost or still
   /// unsynced, sector by sector. Lost sectors look as if they were there until the page cache goes.
   void fail_next_sync() noexcept { fail_next_sync_ = true; }

@@ -20,9 +20,9 @@ Instant Process::local_now() const noexcept {
   return dead_ ? dead_now_ : host_.clock.local(scheduler_.now());
 }
 
-std::unique_ptr<SimulatedReactor> Process::make_reactor() {
+std::unique_ptr<SimulatedReactor> Process::make_reactor(bool blocking) {
   const auto number = static_cast<std::uint32_t>(network_.reactors_.size());
-  auto reactor = std::make_unique<SimulatedReactor>(network_, *this, number);
+  auto reactor = std::make_unique<SimulatedReactor>(network_, *this, number, blocking);
   network_.reactors_.push_back(reactor.get());
   reactors_.push_back(reactor.get());
   return reactor;

@@ -80,7 +80,8 @@ class Process {
   [[nodiscard]] Instant local_now() const noexcept;
 
   /// A reactor of this process. It may be owned by an engine, and must go before its process.
-  std::unique_ptr<SimulatedReactor> make_reactor();
+  /// `blocking`: for a call that blocks, perhaps inside of a turn, as long as the reactor lives.
+  std::unique_ptr<SimulatedReactor> make_reactor(bool blocking = false);
   /// What to call when the loop of that reactor is due; before its first wait().
   void drive(SimulatedReactor& reactor, Turn turn);
 

@@ -42,15 +42,24 @@ reactor::Address six_at(std::uint16_t port) noexcept {
 
 }  // namespace
 
-SimulatedReactor::SimulatedReactor(Network& network, Process& process, std::uint32_t number)
+SimulatedReactor::SimulatedReactor(Network& network, Process& process, std::uint32_t number,
+                                   bool blocking)
     : network_(network),
       process_(process),
       number_(number),
-      files_(process.host().disk.make_files(*this, Draw(process.host().draw.bits()))) {}
+      blocking_(blocking),
+      files_(process.host().disk.make_files(*this, Draw(process.host().draw.bits()))) {
+  if (blocking_) process_.block();
+}
 
 SimulatedReactor::~SimulatedReactor() {
   network_.reactors_[number_] = nullptr;
   std::erase(process_.reactors_, this);
+  if (blocking_) process_.unblock();
+}
+
+Result<std::unique_ptr<reactor::Reactor>> SimulatedReactor::sibling() {
+  return std::unique_ptr<reactor::Reactor>(process_.make_reactor(true));
 }
 
 std::uint64_t SimulatedReactor::random_seed() noexcept {

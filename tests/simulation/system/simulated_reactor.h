@@ -16,7 +16,9 @@ namespace quorate::simulation {
 
 class SimulatedReactor final : public reactor::Reactor, private FileCompletion {
  public:
-  SimulatedReactor(Network& network, Process& process, std::uint32_t number);
+  /// `blocking`: while it lives, a call of its process blocks; no other loop of it is turned.
+  SimulatedReactor(Network& network, Process& process, std::uint32_t number,
+                   bool blocking = false);
   ~SimulatedReactor() override;
 
   [[nodiscard]] std::string_view name() const noexcept override { return "simulated"; }
@@ -42,6 +44,7 @@ class SimulatedReactor final : public reactor::Reactor, private FileCompletion {
   void wake() noexcept override;
   [[nodiscard]] int event_fd() noexcept override { return -1; }
   [[nodiscard]] reactor::Files& files() noexcept override { return *files_; }
+  Result<std::unique_ptr<reactor::Reactor>> sibling() override;
   [[nodiscard]] std::uint64_t random_seed() noexcept override;
   [[nodiscard]] std::uint64_t system_calls() const noexcept override { return waits_; }
 
@@ -65,6 +68,7 @@ class SimulatedReactor final : public reactor::Reactor, private FileCompletion {
   Network& network_;
   Process& process_;
   const std::uint32_t number_;  ///< among all reactors of the world
+  const bool blocking_;
   std::unique_ptr<reactor::Files> files_;
   Process::Turn turn_;
   reactor::SocketOptions options_;

@@ -63,7 +63,13 @@ TEST(PrimaryOptionsBounds, EachFieldNamesItsRange) {
   const std::string long_name(65, 'n');
   expect_each_refused<O>(
       good,
-      {{[](O& o) { o.directory = "data"; }, "directory", "\"data\"", "only \"\""},
+      {{[](O& o) { o.directory = "d", o.ring_bytes = 256u << 20; }, "ring_bytes", "268435456",
+        "with a directory at most 134217728"},
+       {[](O& o) { o.directory = "d", o.storage.segment_bytes = 1u << 20; },
+        "storage.segment_bytes", "1048576", "8388608…1073741824"},
+       {[](O& o) { o.directory = "d", o.storage.segment_bytes = (8u << 20) + 4096; },
+        "storage.segment_bytes", "8392704", "multiples of 1048576"},
+       {[](O& o) { o.directory = "d", o.streams = 257; }, "streams", "257", "1…256"},
        {[](O& o) { o.cluster = ""; }, "cluster", "0 bytes", "1…64 bytes"},
        {[&](O& o) { o.cluster = long_name; }, "cluster", "65 bytes", "1…64 bytes"},
        {[](O& o) { o.name = ""; }, "name", "0 bytes", "1…64 bytes"},
@@ -105,7 +111,8 @@ TEST(PrimaryOptionsBounds, EachFieldNamesItsRange) {
 TEST(ReplicaOptionsBounds, EachFieldNamesItsRange) {
   using O = ReplicaOptions;
   expect_each_refused<O>(
-      {}, {{[](O& o) { o.directory = "/d"; }, "directory", "\"/d\"", "only \"\""},
+      {}, {{[](O& o) { o.directory = "/d", o.ring_bytes = 256u << 20; }, "ring_bytes", "268435456",
+            "with a directory at most 134217728"},
            {[](O& o) { o.cluster = ""; }, "cluster", "0 bytes", "1…64 bytes"},
            {[](O& o) { o.name = ""; }, "name", "0 bytes", "1…64 bytes"},
            {[](O& o) { o.ring_bytes = 65536; }, "ring_bytes", "65536", "524288…1073741824"},
@@ -146,8 +153,8 @@ TEST(OptionsBounds, OpeningChecksThem) {
   primary.streams = 0;
   EXPECT_EQ(Primary::open(primary).error().code, Errc::invalid_option);
   primary = {};
-  primary.directory = "data";
-  EXPECT_EQ(Primary::open(primary).error().code, Errc::unsupported);
+  primary.directory = "/proc/no such place/d";
+  EXPECT_EQ(Primary::open(primary).error().code, Errc::io);
   ReplicaOptions replica;
   replica.streams_max = 0;
   EXPECT_EQ(Replica::open(replica).error().code, Errc::invalid_option);

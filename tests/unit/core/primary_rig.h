@@ -47,7 +47,7 @@ class PrimaryRig {
     return {3, epoch, position, checksum, incarnation_of(replica), credit};
   }
   ResumeVerdict resume(std::uint32_t replica, const ResumeClaim& claim) {
-    return machine.on_resume(replica, claim, frames, reclaimed, now, effects);
+    return machine.on_resume(replica, claim, {frames, reclaimed}, now, effects);
   }
   ResumeVerdict connect(std::uint32_t replica, Position position = 0,
                         Position credit = kInfiniteCredit) {

@@ -139,7 +139,7 @@ class World {
     peer.machine->on_session(epoch_);
     const ResumeClaim claim = peer.machine->claim();
     const ResumeVerdict verdict =
-        primary_->on_resume(i, claim, *frames_, reclaimed_, now_, effects_);
+        primary_->on_resume(i, claim, {*frames_, reclaimed_}, now_, effects_);
     RC_ASSERT(peer.machine->on_verdict(verdict));
     if (verdict.verdict == Verdict::needs_full_copy) {
       peer.known = 0;

@@ -37,6 +37,13 @@ TEST_F(ConfigFile, ReadsEveryKindOfValue) {
   EXPECT_EQ(options_.replicas, (std::vector<std::string>{"b", "c"}));
 }
 
+TEST_F(ConfigFile, ReadsHowTheLogIsKept) {
+  EXPECT_EQ(read("directory = \"log\"\nsegment_mib = 8\nbuffered = true\n"), "");
+  EXPECT_EQ(options_.storage.directory, "log");
+  EXPECT_EQ(options_.storage.segment_mib, 8u);
+  EXPECT_TRUE(options_.storage.buffered);
+}
+
 TEST_F(ConfigFile, LetsTheCommandLineWin) {
   parse("--name=x --ring-kib 2048");
   EXPECT_EQ(read("name = \"y\"\nring_kib = 1024\ncluster = \"k\"\n"), "");

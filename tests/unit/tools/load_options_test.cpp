@@ -42,9 +42,9 @@ TEST(LoadOptions, TakesSeveralModes) {
 
 TEST(LoadOptions, HoldsForAllReplicasUnlessToldToDrop) {
   const Planned hold("--cluster 3 --mode async");
-  EXPECT_EQ(hold.plan->primary(async()).rules, (std::vector<Rule>{async(), sync()}));
+  EXPECT_EQ(hold.plan->primary(async(), {}).rules, (std::vector<Rule>{async(), sync()}));
   const Planned drop("--cluster 3 --mode async --lag-policy drop");
-  EXPECT_EQ(drop.plan->primary(async()).rules, std::vector<Rule>{async()});
+  EXPECT_EQ(drop.plan->primary(async(), {}).rules, std::vector<Rule>{async()});
 }
 
 TEST(LoadOptions, FitsTheWindowToTheRing) {
@@ -104,9 +104,61 @@ TEST(LoadOptions, RefusesRulesThatTheConfigurationCannotMeet) {
   EXPECT_FALSE(Planned("--cluster 3 --mode semi_sync:3").plan);
   EXPECT_FALSE(Planned("--cluster 3 --mode sync --mode any:1:x").plan);
   EXPECT_FALSE(Planned("--cluster 3 --mode async --level applied").plan);
-  const Planned durable("--cluster 3 --level durable");
-  ASSERT_FALSE(durable.plan);
-  EXPECT_EQ(durable.plan.error().code, Errc::unsupported);
+  EXPECT_FALSE(Planned("--cluster 3 --mode semi_sync:3 --level durable").plan);
+  EXPECT_FALSE(Planned("--cluster 3 --mode any:1:x --level durable").plan);
+}
+
+TEST(LoadOptions, KeepsLogsWhereTheLevelOrTheUserAsksForThem) {
+  EXPECT_FALSE(Planned("--cluster 3").plan->keeps_logs);
+  EXPECT_TRUE(Planned("--cluster 3 --log").plan->keeps_logs);
+  const Planned durable("--cluster 3 --mode async --mode sync --level durable --streams 256");
+  ASSERT_EQ(durable.error(), "");
+  EXPECT_TRUE(durable.plan->keeps_logs);
+  EXPECT_EQ(durable.plan->modes[1].second.level, Level::durable);
+  const Planned own("--replicas b --directory log");
+  ASSERT_EQ(own.error(), "");
+  EXPECT_TRUE(own.plan->keeps_logs);
+}
+
+TEST(LoadOptions, GivesEachNodeOfAClusterALogOfItsOwn) {
+  const Planned cluster("--cluster 3 --log --segment-mib 8 --buffered");
+  ASSERT_EQ(cluster.error(), "");
+  const PrimaryOptions primary = cluster.plan->primary(sync(), "logs/0");
+  EXPECT_EQ(primary.directory, "logs/0/a");
+  EXPECT_EQ(primary.storage.segment_bytes, 8u << 20);
+  EXPECT_FALSE(primary.storage.direct);
+  EXPECT_EQ(cluster.plan->directory_of("b", "logs/0"), "logs/0/b");
+  EXPECT_EQ(Planned("--cluster 3").plan->primary(sync(), "").directory, "");
+  const Planned own("--replicas b --directory log --level durable");
+  ASSERT_EQ(own.error(), "");
+  EXPECT_EQ(own.plan->primary(sync(), "log").directory, "log");
+}
+
+TEST(LoadOptions, RefusesLogsThatNodesCannotKeep) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"--replicas b --level durable", "--directory: found nothing, allowed with --log or"},
+      {"--replicas b --log", "--directory: found nothing, allowed with --log or"},
+      {"--replicas b --directory nowhere/log",
+       "--directory: found \"nowhere/log\", allowed a directory, or a new name in one"},
+      {"--cluster 3 --log --directory nowhere",
+       "--directory: found \"nowhere\", allowed with --cluster a directory that exists"},
+      {"--cluster 3 --directory .", "--directory: allowed only with --log or --level durable"},
+      {"--cluster 3 --keep", "--keep: allowed only with --log or --level durable"},
+      {"--replicas b --directory log --keep", "--keep: allowed only with --cluster"},
+      {"--cluster 3 --segment-mib 8", "--segment-mib: allowed only with --log or --level durable"},
+      {"--replicas b --buffered", "--buffered: allowed only with --directory"},
+      {"--cluster 3 --log --segment-mib 7", "--segment-mib: found \"7\", allowed 8…1024"},
+      {"--cluster 3 --log --segment-mib 16 --ring-kib 65536",
+       "--segment-mib: found 16, allowed with --ring-kib 65536 32…1024"},
+      {"--cluster 3 --log --ring-kib 262144",
+       "--ring-kib: found 262144, allowed with logs at most 131072"},
+      {"--cluster 3 --log --streams 257", "--streams: found 257, allowed with logs 1…256"},
+  };
+  for (const auto& [line, expected] : cases) {
+    const Planned planned(line);
+    EXPECT_NE(planned.error().find(expected), std::string::npos) << line << "\n" << planned.error();
+    EXPECT_EQ(planned.plan.error().code, Errc::invalid_option) << line;
+  }
 }
 
 }  // namespace

@@ -67,5 +67,29 @@ TEST(LoadReport, WritesOneJsonObject) {
   EXPECT_NE(json.find("a \\\"quoted\\\"\\u000aline"), std::string::npos) << json;
 }
 
+TEST(LoadReport, NamesTheLevelAndWhetherLogsWereOn) {
+  LoadPlan plan;
+  const auto texts = [&plan] {
+    Table table = report_table();
+    add_row(table, report_of({}), plan);
+    return std::pair(table.text() + heading(plan, "epoll"), report_json(report_of({}), plan));
+  };
+  const auto [table, json] = texts();
+  EXPECT_NE(table.find("sync  received  off"), std::string::npos) << table;
+  EXPECT_NE(table.find("no logs"), std::string::npos) << table;
+  EXPECT_NE(json.find("\"level\":\"received\",\"log\":false,"), std::string::npos) << json;
+  plan.keeps_logs = true;
+  plan.options.level = Level::durable;
+  plan.options.storage.buffered = true;
+  const auto [logged_table, logged_json] = texts();
+  EXPECT_NE(logged_table.find("sync  durable  on"), std::string::npos) << logged_table;
+  EXPECT_NE(logged_table.find("logs in files of 64 MiB through the page cache"), std::string::npos)
+      << logged_table;
+  EXPECT_NE(logged_json.find("\"level\":\"durable\",\"log\":true,\"segment_mib\":64,"
+                             "\"buffered\":true"),
+            std::string::npos)
+      << logged_json;
+}
+
 }  // namespace
 }  // namespace quorate::tools

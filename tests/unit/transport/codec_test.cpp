@@ -53,7 +53,7 @@ TEST(Codec, NamesAreNeitherEmptyNorLong) {
   EXPECT_FALSE(decode_hello(encoder.hello(hello), out));
   hello.node = "n";
   EXPECT_TRUE(decode_hello(encoder.hello(hello), out));
-  hello.role = core::Role{2};
+  hello.role = core::Role{3};
   EXPECT_FALSE(decode_hello(encoder.hello(hello), out));
 }
 
@@ -110,7 +110,7 @@ TEST(Codec, ResumeReplyUpToItsLimit) {
   EXPECT_EQ(out[999].stream, 3u);
   EXPECT_EQ(out[999].verdict, core::Verdict::needs_full_copy);
   EXPECT_EQ(out[999].position, kHuge);
-  verdicts[500].verdict = core::Verdict{3};
+  verdicts[500].verdict = core::Verdict{5};
   EXPECT_FALSE(decode_resume_reply(encoder.resume_reply(verdicts), out));
   verdicts[500].verdict = core::Verdict::resumed;
   verdicts.push_back({});
@@ -195,7 +195,7 @@ TEST(Codec, StatusAnswersAreAppended) {
   EXPECT_EQ(replica.applied, 4u);
   EXPECT_EQ(replica.lag_bytes, 5u);
   EXPECT_DOUBLE_EQ(replica.lag_seconds, 1.5);
-  stream.replicas[0].state = ReplicaStatus::State{4};
+  stream.replicas[0].state = ReplicaStatus::State{5};
   EXPECT_FALSE(decode_status(encoder.status("p", 12, std::vector{stream}), total, out));
 }
 
@@ -205,7 +205,7 @@ TEST(Codec, GoodbyeClipsItsText) {
       encode_goodbye(core::GoodbyeReason::internal, std::string(5000, 't')), out));
   EXPECT_EQ(out.reason, core::GoodbyeReason::internal);
   EXPECT_EQ(out.text, std::string(wire::kTextBytesMax, 't'));
-  EXPECT_FALSE(decode_goodbye(encode_goodbye(core::GoodbyeReason{14}, "new"), out));
+  EXPECT_FALSE(decode_goodbye(encode_goodbye(core::GoodbyeReason{15}, "new"), out));
 }
 
 TEST(Codec, FrameInfoNamesTheFrameByItsHeader) {

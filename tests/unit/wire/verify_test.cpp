@@ -92,22 +92,22 @@ TEST(Verify, TextOfAGoodbyeHas512BytesAtMost) {
 }
 
 TEST(Verify, EnumsAreOfTheSchema) {
-  EXPECT_TRUE(accepts_hello("c", "n", 1));
-  EXPECT_FALSE(accepts_hello("c", "n", 2));
+  EXPECT_TRUE(accepts_hello("c", "n", 2));
+  EXPECT_FALSE(accepts_hello("c", "n", 3));
   EXPECT_FALSE(accepts_hello("c", "n", 255));
-  EXPECT_TRUE(accepts_goodbye(1, static_cast<int>(fb::GoodbyeReason::internal)));
-  EXPECT_FALSE(accepts_goodbye(1, static_cast<int>(fb::GoodbyeReason::internal) + 1));
-  EXPECT_TRUE(accepts_status(1, 1, "r", 3));
-  EXPECT_FALSE(accepts_status(1, 1, "r", 4));
+  EXPECT_TRUE(accepts_goodbye(1, static_cast<int>(fb::GoodbyeReason::caught_up)));
+  EXPECT_FALSE(accepts_goodbye(1, static_cast<int>(fb::GoodbyeReason::caught_up) + 1));
+  EXPECT_TRUE(accepts_status(1, 1, "r", 4));
+  EXPECT_FALSE(accepts_status(1, 1, "r", 5));
 }
 
 TEST(Verify, EveryVerdictOfAResumeReplyIsChecked) {
-  for (const int verdict : {0, 2, 3, 255}) {
+  for (const int verdict : {0, 4, 5, 255}) {
     FlatBufferBuilder fbb;
     std::vector<fb::ResumeVerdict> verdicts(3);
     verdicts[2] = fb::ResumeVerdict(0, 0, static_cast<fb::Verdict>(verdict), 0, 0);
     fbb.Finish(fb::CreateResumeReply(fbb, fbb.CreateVectorOfStructs(verdicts)));
-    EXPECT_EQ(view_resume_reply(finished(fbb).bytes()) != nullptr, verdict <= 2) << verdict;
+    EXPECT_EQ(view_resume_reply(finished(fbb).bytes()) != nullptr, verdict <= 4) << verdict;
   }
 }
 

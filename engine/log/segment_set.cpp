@@ -1,0 +1,147 @@
+#include "log/segment_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/segment_maker.h"
+
+namespace quorate::log {
+
+using reactor::OpenMode;
+
+OpenMode SegmentSet::open_mode() const noexcept {
+  return mode_ == RecoveryMode::examine ? OpenMode::read : OpenMode::write;
+}
+
+Status SegmentSet::list(const std::string& directory) {
+  const Result<std::vector<std::string>> names = files_->files().list(directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const std::uint64_t number = segment_number(name);
+    if (number == 0) continue;
+    FoundSegment found;
+    found.number = number;
+    found.path = directory + "/" + name;
+    found_.push_back(std::move(found));
+    last_number_ = std::max(last_number_, number);
+  }
+  return Done{};
+}
+
+Status SegmentSet::prepare(const LogIdentity& identity, std::uint64_t oldest) {
+  identity_ = identity;
+  std::erase_if(found_, [&](const FoundSegment& found) { return found.number < oldest; });
+  for (FoundSegment& found : found_) {
+    if (const Status status = read_header(found); !status) return status;
+  }
+  // More than one, when a cut left the segment behind that had been made ahead.
+  while (!found_.empty()) {
+    const Result<bool> empty = never_begun(found_.back());
+    if (!empty) return empty.error();
+    if (!*empty) break;
+    found_.pop_back();
+  }
+  return place_cuts();
+}
+
+Flaw SegmentSet::check_header(const FoundSegment& found) const {
+  const SegmentHeader& header = found.header;
+  if (header.storage != identity_.storage) return Flaw::other_storage;
+  if (header.stream != identity_.stream) return Flaw::other_stream;
+  if (is_stale(identity_, header, found.number)) return Flaw::stale;
+  return header.number == found.number ? Flaw::none : Flaw::other_place;
+}
+
+Status SegmentSet::read_header(FoundSegment& found) {
+  Result<NamedFile> opened = files_->open(found.path, open_mode());
+  if (!opened) return opened.error();
+  Status status = Done{};
+  if (mode_ == RecoveryMode::repair) status = files_->sync(*opened);
+  const Result<std::uint64_t> bytes = files_->files().size(opened->file);
+  if (status && !bytes) status = bytes.error();
+  if (status) {
+    found.bytes = *bytes;
+    AlignedBuffer block(kBlockBytes);
+    Error error;
+    found.flaw = Flaw::unreadable;
+    if (files_->read(*opened, block.span(), error) == kBlockBytes) {
+      found.flaw = decode_segment_header(ConstBlock(block.data(), kBlockBytes), found.header);
+      if (found.flaw == Flaw::none) found.flaw = check_header(found);
+    }
+  }
+  // There may be more segments than a process may have files.
+  files_->close(*opened);
+  return status;
+}
+
+Result<std::span<std::byte>> SegmentSet::read(const FoundSegment& found) {
+  Result<NamedFile> opened = files_->open(found.path, open_mode());
+  if (!opened) return opened.error();
+  const std::uint64_t bytes = blocks_up(std::min(found.bytes, kSegmentBytesMax + kBlockBytes));
+  if (content_.size() < bytes) content_ = AlignedBuffer(bytes);
+  Error error;
+  const std::uint64_t readable = files_->read(*opened, content_.span().first(bytes), error);
+  files_->close(*opened);
+  return content_.span().first(readable);
+}
+
+/// The longest units that any header allows: the segment in question may have no header.
+std::uint32_t SegmentSet::unit_bytes_max() const {
+  std::uint32_t bytes = 0;
+  for (const FoundSegment& found : found_) {
+    const bool known = found.sound() || found.flaw == Flaw::stale;
+    if (known) bytes = std::max(bytes, found.header.unit_bytes_max);
+  }
+  return bytes;
+}
+
+/// A segment that was made and not begun, or whose header was in flight. Nothing else was in flight
+/// then, so there is nothing in it but zeros and what an older segment left. A stale header that is
+/// whole proves that there was none of this segment, and then only units of it speak against that.
+Result<bool> SegmentSet::never_begun(const FoundSegment& found) {
+  switch (found.flaw) {
+    case Flaw::none:
+    case Flaw::other_storage:
+    case Flaw::other_stream:
+    case Flaw::other_place: return false;
+    case Flaw::unreadable:
+      if (found.bytes >= kBlockBytes) return false;
+      break;
+    default: break;
+  }
+  const Result<std::span<std::byte>> content = read(found);
+  if (!content) return content.error();
+  if (content->size() != found.bytes) return false;
+  if (content->size() <= kBlockBytes) return true;
+  SegmentHeader header;
+  header.number = found.number;
+  header.unit_bytes_max = unit_bytes_max();
+  const SegmentRest rest = look_ahead(identity_, header, *content, kBlockBytes, kBlockBytes);
+  if (found.flaw == Flaw::stale) return rest.units == 0;
+  return rest.used_end == kBlockBytes && rest.strange == 0;
+}
+
+Status SegmentSet::place_cuts() {
+  Position cut = kNoCut, least = kNoCut;
+  bool damage = false;  // among later segments
+  for (std::size_t i = found_.size(); i-- > 0;) {
+    FoundSegment& found = found_[i];
+    found.cut = cut;
+    found.visible = damage ? std::min(cut, least) : cut;
+    Position first = found.header.first_position;
+    if (!found.sound()) {
+      // Its units tell where it begins.
+      const Result<std::span<std::byte>> content = read(found);
+      if (!content) return content.error();
+      SegmentHeader header;
+      header.number = found.number;
+      first = look_ahead(identity_, header, *content, 0, 0).first_position;
+    }
+    least = std::min(least, first);
+    if (found.cuts()) cut = std::min(cut, first);
+    damage = damage || !found.sound() || (i > 0 && found_[i - 1].number + 1 != found.number);
+  }
+  return Done{};
+}
+
+}  // namespace quorate::log

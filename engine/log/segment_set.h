@@ -1,0 +1,69 @@
+#pragma once
+
+// The segment files of a log's directory before their units are read: their headers, which of them
+// were begun, and what of each counts after cuts.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "log/aligned_buffer.h"
+#include "log/blocking_files.h"
+#include "log/segment_scan.h"
+
+namespace quorate::log {
+
+enum class RecoveryMode : std::uint8_t {
+  repair,   ///< syncs what it reads, cuts a torn tail
+  examine,  ///< changes nothing on disk: also beside a process that writes the log
+};
+
+struct FoundSegment {
+  std::uint64_t number = 0;
+  std::string path;
+  std::uint64_t bytes = 0;  ///< of the file
+  Flaw flaw = Flaw::none;   ///< of the header; none: it is whole and of this place
+  SegmentHeader header;
+  /// The least position at which a later segment cuts the log: what lies behind counts no more.
+  Position cut = kNoCut;
+  /// Frames that end behind it are not told of. It is `cut`, or less where a later segment that
+  /// is damaged or missing may have been the one that cut the log there.
+  Position visible = kNoCut;
+
+  [[nodiscard]] bool sound() const noexcept { return flaw == Flaw::none; }
+  [[nodiscard]] bool cuts() const noexcept { return sound() && (header.flags & kCut) != 0; }
+};
+
+class SegmentSet {
+ public:
+  SegmentSet(BlockingFiles& files, RecoveryMode mode) : files_(&files), mode_(mode) {}
+
+  Status list(const std::string& directory);
+  /// The greatest number that was listed.
+  [[nodiscard]] std::uint64_t last_number() const noexcept { return last_number_; }
+  /// Reads all headers. Segments below `oldest` are left over from a removal and are ignored, as
+  /// are those at the end that were made and never begun.
+  Status prepare(const LogIdentity& identity, std::uint64_t oldest);
+  [[nodiscard]] std::vector<FoundSegment>& all() noexcept { return found_; }
+
+  /// What can be read of it. Lasts until the next call.
+  Result<std::span<std::byte>> read(const FoundSegment& found);
+  [[nodiscard]] reactor::OpenMode open_mode() const noexcept;
+
+ private:
+  Status read_header(FoundSegment& found);
+  Result<bool> never_begun(const FoundSegment& found);
+  Status place_cuts();
+  [[nodiscard]] Flaw check_header(const FoundSegment& found) const;
+  [[nodiscard]] std::uint32_t unit_bytes_max() const;
+
+  BlockingFiles* files_;
+  RecoveryMode mode_;
+  LogIdentity identity_;
+  std::uint64_t last_number_ = 0;
+  std::vector<FoundSegment> found_;
+  AlignedBuffer content_;
+};
+
+}  // namespace quorate::log

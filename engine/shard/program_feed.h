@@ -1,0 +1,72 @@
+#pragma once
+
+// Brings what a replica's program may see into a ring of its own, from the ring into which frames
+// are received while that still holds it, else from the log. So neither a program that is slow, nor
+// records that are not committed for long, keep frames from being received, stored and
+// acknowledged. Used on the stream's loop; the program reads what it has been told of.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "log/log_reader.h"
+#include "quorate/types.h"
+
+namespace quorate::shard {
+
+class StreamLog;
+
+class ProgramFeed final : private log::LogReader::Listener {
+ public:
+  struct Rings {
+    const std::byte* received = nullptr;  ///< mapped twice in a row, as is
+    std::byte* shown = nullptr;           ///< what the program reads
+    std::uint64_t bytes = 0;              ///< of each
+  };
+
+  /// `from`: up to where the program has seen the stream in earlier lives. `received`: the stream's
+  /// position now; the ring holds nothing before it. `wake`: feed() is to be called.
+  ProgramFeed(const StreamLog& log, const Rings& rings, Position from, Position received,
+              std::function<void()> wake);
+
+  /// Bytes up to `end` are being received, over what lay a ring before.
+  void on_placed(Position end) noexcept;
+  /// A frame has been received there.
+  void on_received(Position begin, Position end);
+  /// The ring into which frames are received has been emptied.
+  void on_emptied(Position received) noexcept { floor_ = received; }
+
+  /// Brings what it can of what lies before `visible`, a frame's end. `read`: up to where the
+  /// program has read. True when there is more to see.
+  bool feed(Position visible, Position read);
+  [[nodiscard]] Position shown() const noexcept { return shown_; }
+
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+  /// Brings nothing more. What is in flight still ends: see idle().
+  void stop() noexcept;
+  [[nodiscard]] bool idle() const noexcept { return !reader_ || reader_->idle(); }
+
+ private:
+  void on_readable() override { wake_(); }
+  void copy(Position visible, Position read);
+  void read_log(Position visible, Position read);
+  bool begin_reading();
+  void check_begin(const std::byte* records, Position begin, Position end);
+  void place(const std::byte* bytes, Position begin, Position end);
+  [[nodiscard]] std::uint64_t offset(Position position) const noexcept {
+    return position & (rings_.bytes - 1);
+  }
+
+  const StreamLog& log_;
+  const Rings rings_;
+  const std::function<void()> wake_;
+  std::unique_ptr<log::LogReader> reader_;
+  Position shown_;
+  Position floor_;        ///< the receiving ring holds what follows
+  bool checked_ = false;  ///< a record begins at shown_
+  bool stopped_ = false;
+  std::string failure_;
+};
+
+}  // namespace quorate::shard

@@ -1,0 +1,263 @@
+// What a log changes for the machines: what counts as durable, and how a replica comes back.
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "core/replica_machine.h"
+#include "tests/unit/core/primary_rig.h"
+
+namespace quorate::core {
+namespace {
+
+constexpr Epoch kBefore{4, 9};  ///< the reign before this one
+constexpr Position kStart = 1000;
+
+PrimaryConfig durable_config(std::uint32_t replicas, std::uint32_t protected_copies) {
+  PrimaryConfig config = primary_config(replicas, protected_copies);
+  config.durable = true;
+  config.start = kStart;
+  config.committed = 400;
+  return config;
+}
+
+/// A primary whose log began its reign at kStart.
+class DurablePrimary : public testing::Test {
+ protected:
+  DurablePrimary() { begin(); }
+  void begin() {
+    rig.frames.begin_after({kStart, kStart, kBefore, checksum_of(kStart), 0});
+    rig.reclaimed = kStart;
+  }
+  [[nodiscard]] History history() const { return {rig.frames, rig.reclaimed, oldest, epochs}; }
+  ResumeVerdict resume(const ResumeClaim& claim) {
+    return rig.machine.on_resume(0, claim, history(), rig.now, rig.effects);
+  }
+  static ResumeClaim claim(const Epoch& epoch, Position position) {
+    return {3, epoch, position, checksum_of(position), incarnation_of(0), kInfiniteCredit};
+  }
+  Acknowledgement ack(Position received, Position durable) {
+    return {3, kEpoch, incarnation_of(0), received, durable, 0, kInfiniteCredit};
+  }
+
+  PrimaryRig rig{durable_config(2, 2)};
+  Position oldest = 0;
+  std::vector<EpochEnd> epochs{{{2, 5}, 300}, {kBefore, kStart}};
+};
+
+TEST_F(DurablePrimary, BeginsWhereItsLogEndsAndKnowsWhatWasCommitted) {
+  EXPECT_EQ(rig.machine.sealed(), kStart);
+  EXPECT_EQ(rig.machine.durable(), kStart);
+  EXPECT_EQ(rig.machine.committed(), 400u);
+}
+
+TEST_F(DurablePrimary, DoesNotCountItselfBeforeItsOwnDiskHasIt) {
+  const auto async_durable = rig.rule(0, 0, Level::durable);
+  const auto async_received = rig.rule(0, 0, Level::received);
+  rig.seal(100);
+  EXPECT_EQ(rig.machine.watermark(async_received), kStart + 100);
+  EXPECT_EQ(rig.machine.watermark(async_durable), kStart);
+  rig.machine.on_durable(kStart + 100, rig.effects);
+  EXPECT_EQ(rig.machine.watermark(async_durable), kStart + 100);
+}
+
+TEST_F(DurablePrimary, ReleasesDurableOnlyWhenBothItselfAndTheReplicaHaveIt) {
+  const auto rule = rig.rule(1, 3, Level::durable);
+  ASSERT_EQ(resume(claim(kBefore, kStart)).verdict, Verdict::resumed);
+  rig.seal(100);
+  rig.send_whole(0);
+  rig.count(0, ack(kStart + 100, kStart + 100));
+  EXPECT_LE(rig.machine.watermark(rule), kStart);
+  rig.machine.on_durable(kStart + 100, rig.effects);
+  EXPECT_EQ(rig.machine.watermark(rule), kStart + 100);
+}
+
+TEST_F(DurablePrimary, CommitsWhatIsDurableAndNotWhatIsReceived) {
+  ASSERT_EQ(resume(claim(kBefore, kStart)).verdict, Verdict::resumed);
+  rig.seal(100);
+  rig.machine.on_durable(kStart + 100, rig.effects);
+  rig.send_whole(0);
+  rig.count(0, ack(kStart + 100, kStart));
+  EXPECT_EQ(rig.machine.committed(), kStart);
+  rig.count(0, ack(kStart + 100, kStart + 100));
+  EXPECT_EQ(rig.machine.committed(), kStart + 100);
+}
+
+TEST_F(DurablePrimary, WhatTheRingLostComesFromTheLog) {
+  const ResumeVerdict answer = resume(claim({2, 5}, 200));
+  EXPECT_EQ(answer.verdict, Verdict::catch_up);
+  EXPECT_EQ(answer.position, 200u);
+  EXPECT_EQ(rig.state(0), ReplicaState::catching_up);
+  EXPECT_TRUE(rig.machine.sendable(0).empty());
+}
+
+TEST_F(DurablePrimary, WhoHasCaughtUpClaimsAgainAndIsStreaming) {
+  ASSERT_EQ(resume(claim({2, 5}, 200)).verdict, Verdict::catch_up);
+  EXPECT_EQ(resume(claim(kBefore, kStart)).verdict, Verdict::resumed);
+  EXPECT_EQ(rig.state(0), ReplicaState::streaming);
+}
+
+TEST_F(DurablePrimary, AnEmptyReplicaIsFedFromTheBeginningOfTheLog) {
+  EXPECT_EQ(resume({3, {}, 0, 0, incarnation_of(0), kInfiniteCredit}).verdict, Verdict::catch_up);
+}
+
+TEST_F(DurablePrimary, WhatTheLogNoLongerHoldsNeedsAFullCopy) {
+  oldest = 500;
+  const ResumeVerdict answer = resume(claim(kBefore, 400));
+  EXPECT_EQ(answer.verdict, Verdict::needs_full_copy);
+  EXPECT_EQ(answer.position, 500u);
+}
+
+struct Divergence {
+  const char* what;
+  Epoch epoch;
+  Position position;
+  Position keeps;
+};
+
+TEST_F(DurablePrimary, WhatItNeverHadIsToBeCut) {
+  const Divergence cases[] = {
+      {"more of the last reign than this log has", kBefore, kStart + 64, kStart},
+      {"more of an older reign than this log has", {2, 5}, 304, 300},
+      {"a reign between two that are known", {3, 1}, 500, 300},
+      {"a reign between two, shorter than what is common", {3, 1}, 200, 199},
+      {"a reign older than all that are known", {1, 1}, 100, 0},
+  };
+  for (const Divergence& each : cases) {
+    const ResumeVerdict answer = resume(claim(each.epoch, each.position));
+    EXPECT_EQ(answer.verdict, Verdict::truncate) << each.what;
+    EXPECT_EQ(answer.position, each.keeps) << each.what;
+    EXPECT_EQ(rig.state(0), ReplicaState::absent) << each.what;
+  }
+}
+
+TEST_F(DurablePrimary, AReplicaThatTheRingLosesIsFedFromTheLog) {
+  ASSERT_EQ(resume(claim(kBefore, kStart)).verdict, Verdict::resumed);
+  rig.seal(100);
+  rig.machine.on_durable(kStart + 100, rig.effects);
+  for (int i = 0; i < 3 && rig.state(0) == ReplicaState::streaming; ++i) {
+    rig.reclaim(kStart + 100);
+    rig.now += 2 * kStall_ns;
+  }
+  EXPECT_EQ(rig.state(0), ReplicaState::catching_up);
+}
+
+// The replica.
+
+ReplicaStreamConfig replica_config() {
+  ReplicaStreamConfig config;
+  config.stream = 3;
+  config.incarnation = 7;
+  config.ring_bytes = 4096;
+  config.durable = true;
+  config.start = kStart;
+  config.last_epoch = kBefore;
+  config.last_checksum = checksum_of(kStart);
+  config.committed = 400;
+  config.applied = 300;
+  return config;
+}
+
+FrameInfo frame(const ReplicaMachine& machine, Position begin, Position end) {
+  const ResumeClaim held = machine.claim();
+  return {3, kEpoch, begin, end, held.epoch, held.checksum, checksum_of(end)};
+}
+
+class DurableReplica : public testing::Test {
+ protected:
+  void stream() {
+    machine.on_session(kEpoch);
+    ASSERT_TRUE(machine.on_verdict({3, Verdict::resumed, kStart}));
+  }
+  void receive(Position end) { machine.on_frame(frame(machine, machine.received(), end)); }
+  ReplicaMachine machine{replica_config()};
+};
+
+TEST_F(DurableReplica, ClaimsWhatItsLogHolds) {
+  machine.on_session(kEpoch);
+  EXPECT_EQ(machine.claim().position, kStart);
+  EXPECT_EQ(machine.claim().epoch, kBefore);
+  EXPECT_EQ(machine.claim().checksum, checksum_of(kStart));
+  EXPECT_EQ(machine.exposed(), 400u);
+}
+
+TEST_F(DurableReplica, AcknowledgesDurableOnlyWhatItsLogSaysAndShowsNothingBefore) {
+  stream();
+  receive(kStart + 64);
+  machine.on_committed(kStart + 64);
+  EXPECT_EQ(machine.acknowledgement().durable, kStart);
+  EXPECT_EQ(machine.exposed(), kStart);
+  machine.on_stored(kStart + 64);
+  EXPECT_EQ(machine.exposed(), kStart);
+  machine.on_durable(kStart + 64);
+  EXPECT_TRUE(machine.acknowledgement_due(false));
+  EXPECT_EQ(machine.acknowledgement().durable, kStart + 64);
+  EXPECT_EQ(machine.exposed(), kStart + 64);
+}
+
+TEST_F(DurableReplica, GivesCreditForWhatItsLogHasTakenWhateverTheProgramHasRead) {
+  stream();
+  receive(kStart + 64);
+  EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
+  machine.on_stored(kStart + 64);
+  EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+  machine.on_durable(kStart + 64);
+  machine.on_applied(400);
+  EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+}
+
+TEST_F(DurableReplica, CutsWhatThePrimaryNeverHadAndClaimsAgain) {
+  machine.on_session(kEpoch);
+  ASSERT_TRUE(machine.on_verdict({3, Verdict::truncate, 800}));
+  ASSERT_EQ(machine.state(), ReplicaMachine::State::truncating);
+  machine.on_truncated(768, {2, 5}, checksum_of(768));
+  machine.on_claiming_again();
+  EXPECT_EQ(machine.claim().position, 768u);
+  EXPECT_EQ(machine.claim().epoch, (Epoch{2, 5}));
+  EXPECT_EQ(machine.durable(), 768u);
+  EXPECT_TRUE(machine.on_verdict({3, Verdict::resumed, 768}));
+}
+
+TEST_F(DurableReplica, NeverCutsBelowWhatIsCommittedOrApplied) {
+  for (const Position keeps : {Position{0}, Position{399}}) {
+    machine.on_session(kEpoch);
+    ASSERT_TRUE(machine.on_verdict({3, Verdict::truncate, keeps}));
+    EXPECT_EQ(machine.state(), ReplicaMachine::State::needs_full_copy) << keeps;
+  }
+  ReplicaStreamConfig config = replica_config();
+  config.applied = 900;
+  ReplicaMachine ahead(config);
+  ahead.on_session(kEpoch);
+  ASSERT_TRUE(ahead.on_verdict({3, Verdict::truncate, 800}));
+  EXPECT_EQ(ahead.state(), ReplicaMachine::State::needs_full_copy);
+}
+
+TEST_F(DurableReplica, ShowsNothingNewWhileItCatchesUpBeforeAFrameProvesTheHistory) {
+  machine.on_session(kEpoch);
+  ASSERT_TRUE(machine.on_verdict({3, Verdict::catch_up, kStart}));
+  machine.on_committed(kStart);
+  EXPECT_EQ(machine.exposed(), 400u);
+  EXPECT_EQ(machine.check_frame(frame(machine, kStart, kStart + 64)), FrameVerdict::accept);
+  receive(kStart + 64);
+  EXPECT_EQ(machine.exposed(), kStart);
+  machine.on_claiming_again();
+  EXPECT_EQ(machine.claim().position, kStart + 64);
+}
+
+TEST_F(DurableReplica, AStreamThatTheRingLostCatchesUp) {
+  stream();
+  EXPECT_TRUE(machine.on_verdict({3, Verdict::catch_up, kStart + 9999}));
+  EXPECT_EQ(machine.state(), ReplicaMachine::State::catching_up);
+}
+
+TEST_F(DurableReplica, WhatTheProgramAppliedAndTheLogLostIsNotAcknowledged) {
+  ReplicaStreamConfig config = replica_config();
+  config.applied = kStart + 500;
+  ReplicaMachine ahead(config);
+  ahead.on_session(kEpoch);
+  EXPECT_EQ(ahead.acknowledgement().applied, kStart);
+  EXPECT_EQ(ahead.exposed(), 400u);
+}
+
+}  // namespace
+}  // namespace quorate::core

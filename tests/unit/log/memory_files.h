@@ -1,0 +1,84 @@
+#pragma once
+
+// Files in memory that can only be read, for tests that recover one directory very often.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "reactor/completion_queue.h"
+#include "reactor/files.h"
+
+namespace quorate::log {
+
+class MemoryFiles final : public reactor::Files {
+ public:
+  /// By path; to be changed between two recoveries.
+  std::map<std::string, std::vector<std::byte>> content;
+
+  /// Completes what was started.
+  void turn() { completed_.deliver(); }
+
+  void open(reactor::Operation& operation, const char* path, reactor::OpenMode mode,
+            bool) override {
+    const auto found = content.find(path);
+    const bool known = found != content.end() || mode == reactor::OpenMode::directory;
+    if (known) opened_.push_back(found != content.end() ? &found->second : nullptr);
+    done(operation, known ? static_cast<std::int32_t>(opened_.size() - 1) : -ENOENT);
+  }
+  void read(reactor::Operation& operation, reactor::File file, std::span<const iovec> buffers,
+            std::uint64_t offset) override {
+    const std::vector<std::byte>& bytes = *opened_[static_cast<std::size_t>(file.id)];
+    std::uint64_t count = 0;
+    for (const iovec& buffer : buffers) {
+      const std::uint64_t at = std::min<std::uint64_t>(offset + count, bytes.size());
+      const std::size_t part = std::min<std::uint64_t>(buffer.iov_len, bytes.size() - at);
+      std::memcpy(buffer.iov_base, bytes.data() + at, part);
+      count += part;
+    }
+    done(operation, static_cast<std::int32_t>(count));
+  }
+  void close(reactor::File) noexcept override {
+    if (++closed_ < opened_.size()) return;
+    opened_.clear();
+    closed_ = 0;
+  }
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    std::vector<std::string> names;
+    for (const auto& [path, bytes] : content) names.push_back(path.substr(directory.size() + 1));
+    return names;
+  }
+  Result<std::uint64_t> size(reactor::File file) override {
+    return std::uint64_t{opened_[static_cast<std::size_t>(file.id)]->size()};
+  }
+
+  // Nothing that only looks at a log does any of these.
+  void preallocate(reactor::Operation&, reactor::File, std::uint64_t, std::uint64_t) override {
+    UNREACHABLE();
+  }
+  void write(reactor::Operation&, reactor::File, std::span<const iovec>, std::uint64_t,
+             bool) override {
+    UNREACHABLE();
+  }
+  void sync(reactor::Operation&, reactor::File) override { UNREACHABLE(); }
+  void truncate(reactor::Operation&, reactor::File, std::uint64_t) override { UNREACHABLE(); }
+  void rename(reactor::Operation&, const char*, const char*) override { UNREACHABLE(); }
+  void remove(reactor::Operation&, const char*) override { UNREACHABLE(); }
+  Status make_directory(const std::string&) override { UNREACHABLE(); }
+
+ private:
+  void done(reactor::Operation& operation, std::int32_t result) {
+    operation.state = reactor::Operation::State::started;
+    completed_.push(operation, result);
+  }
+
+  std::vector<const std::vector<std::byte>*> opened_;
+  std::size_t closed_ = 0;
+  reactor::CompletionQueue completed_;
+};
+
+}  // namespace quorate::log
