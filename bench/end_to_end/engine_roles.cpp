@@ -2,16 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
+#include "bench/end_to_end/engine_parts.h"
 #include "bench/end_to_end/latency.h"
 #include "bench/end_to_end/lead.h"
 #include "bench/end_to_end/line.h"
@@ -29,60 +28,8 @@ using tools::now_s;
 using std::chrono::milliseconds;
 
 constexpr double kSettle_s = 10;  ///< for connecting, and for the last record to be applied
-
-EngineOptions engine_options(const RoundSpec& spec, bool hosted) {
-  EngineOptions options;
-  options.hosted = hosted;
-  options.backend = spec.epoll ? Backend::epoll : Backend::automatic;
-  return options;
-}
-
-std::uint64_t stream_bytes(std::uint32_t payload_bytes) {
-  return kRecordHeaderBytes + (std::uint64_t{payload_bytes} + 7) / 8 * 8;
-}
-
-template <typename T>
-T require(Result<T> result, const char* what) {
-  if (!result) fail(fmt::format("{}: {}", what, result.error().text));
-  return std::move(*result);
-}
-
-/// Appends as fast as the stream takes it, from its own thread in the primary's process.
-class Writer {
- public:
-  Writer(Stream stream, std::uint32_t payload_bytes)
-      : stream_(stream), payload_(payload_bytes), thread_([this] { run(); }) {}
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() { stop(); }
-
-  void stop() {
-    stop_.store(true, std::memory_order_relaxed);
-    if (thread_.joinable()) thread_.join();
-  }
-  // After stop().
-  [[nodiscard]] std::uint64_t appended() const { return appended_; }
-  [[nodiscard]] Position end() const { return end_; }
-
- private:
-  void run() {
-    while (!stop_.load(std::memory_order_relaxed)) {
-      std::memcpy(payload_.data(), &appended_, sizeof appended_);
-      if (stream_.try_append(payload_, end_)) {
-        ++appended_;
-      } else {
-        stream_.wait_space(payload_.size(), milliseconds(100));
-      }
-    }
-  }
-
-  Stream stream_;
-  std::vector<std::byte> payload_;
-  std::uint64_t appended_ = 0;
-  Position end_ = 0;
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
+/// Until segments are used again that retention has given up; see kRetain_bytes.
+constexpr double kLogWarmUp_s = 2;
 
 class PrimaryRole {
  public:
@@ -97,7 +44,13 @@ class PrimaryRole {
   void run();
 
  private:
-  [[nodiscard]] Rule release_rule() const { return spec_.sync ? sync() : semi_sync(1); }
+  [[nodiscard]] Rule release_rule() const {
+    const Level level = spec_.durable ? Level::durable : Level::received;
+    return spec_.sync ? sync(level) : semi_sync(1, level);
+  }
+  [[nodiscard]] double warm_up_s() const {
+    return spec_.directory.empty() ? kWarmUp_s : kLogWarmUp_s;
+  }
   [[nodiscard]] PrimaryOptions options() const;
   [[nodiscard]] std::uint32_t live_peers() const {
     return spec_.stop_second ? spec_.peers - 1 : spec_.peers;
@@ -125,6 +78,8 @@ class PrimaryRole {
 
 PrimaryOptions PrimaryRole::options() const {
   PrimaryOptions options;
+  options.directory = node_directory(spec_, "a");
+  options.storage = storage_options();
   options.listen = "127.0.0.1:0";
   options.replicas = {"b", "c"};
   options.ring_bytes = spec_.ring_bytes;
@@ -169,7 +124,7 @@ bool PrimaryRole::applied_by_live(Position end) const {
 
 void PrimaryRole::run_stream(Window& window) {
   Writer writer(stream_, spec_.payload_bytes);
-  std::this_thread::sleep_for(std::chrono::duration<double>(kWarmUp_s));
+  std::this_thread::sleep_for(std::chrono::duration<double>(warm_up_s()));
   begin_window(window, result_);
   const Position begin = stream_.watermark(rule_);
   std::this_thread::sleep_for(std::chrono::duration<double>(spec_.seconds));
@@ -195,7 +150,9 @@ void PrimaryRole::write_one(Latencies& latencies) {
 
 void PrimaryRole::run_one(Window& window) {
   Latencies latencies(spec_.seconds);
-  for (const double deadline_s = now_s() + kWarmUp_s; now_s() < deadline_s;) write_one(latencies);
+  for (const double deadline_s = now_s() + warm_up_s(); now_s() < deadline_s;) {
+    write_one(latencies);
+  }
   latencies.clear();
   begin_window(window, result_);
   for (const double deadline_s = now_s() + spec_.seconds; now_s() < deadline_s;) {
@@ -232,7 +189,9 @@ int run_primary(const RoundSpec& spec) {
 
 int run_replica(const RoundSpec& spec, const std::string& address, std::uint32_t index) {
   ReplicaOptions options;
-  options.name = index == 0 ? "b" : "c";
+  options.name = std::string(1, static_cast<char>('b' + index));
+  options.directory = node_directory(spec, options.name);
+  options.storage = storage_options();
   options.primary = address;
   options.ring_bytes = spec.ring_bytes;
   options.engine = engine_options(spec, true);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Latencies of one thread, every one kept until the median is asked for.
+// Latencies of one thread, every one kept until a quantile is asked for.
 
 #include <algorithm>
 #include <cstddef>
@@ -22,12 +22,15 @@ class Latencies {
   void clear() { values_ns_.clear(); }
   [[nodiscard]] std::size_t count() const { return values_ns_.size(); }
 
+  [[nodiscard]] double p50_us() { return quantile_us(0.5); }
   /// 0 when nothing was recorded.
-  [[nodiscard]] double p50_us() {
+  [[nodiscard]] double quantile_us(double share) {
     if (values_ns_.empty()) return 0;
-    const auto middle = values_ns_.begin() + static_cast<std::ptrdiff_t>(values_ns_.size() / 2);
-    std::nth_element(values_ns_.begin(), middle, values_ns_.end());
-    return static_cast<double>(*middle) / 1e3;
+    const auto rank = static_cast<std::size_t>(share * static_cast<double>(values_ns_.size()));
+    const auto place = values_ns_.begin() +
+                       static_cast<std::ptrdiff_t>(std::min(rank, values_ns_.size() - 1));
+    std::nth_element(values_ns_.begin(), place, values_ns_.end());
+    return static_cast<double>(*place) / 1e3;
   }
 
  private:

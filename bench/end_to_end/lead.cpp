@@ -31,14 +31,17 @@ void end_window(Window& window, RoundResult& result) {
   result.seconds = window.seconds();
   result.cpu_ns = window.cpu_ns();
   result.foreign_cores = window.foreign_cores();
+  result.disk_bytes = window.disk_bytes();
 }
 
 void say_result(const RoundResult& result, std::uint64_t appended) {
   say(
       fmt::format("result seconds={:.9f} released={:.0f} bytes={:.0f} p50_us={:.3f} cpu_ns={:.0f} "
-                  "foreign_cores={:.3f} rss_growth_kib={:.0f} backend={} appended={}",
+                  "foreign_cores={:.3f} rss_growth_kib={:.0f} disk_bytes={:.0f} backend={} "
+                  "appended={}",
                   result.seconds, result.released, result.bytes, result.p50_us, result.cpu_ns,
-                  result.foreign_cores, result.rss_growth_kib, result.backend, appended));
+                  result.foreign_cores, result.rss_growth_kib, result.disk_bytes, result.backend,
+                  appended));
 }
 
 }  // namespace quorate::bench

@@ -59,33 +59,6 @@ Result<Line> drive(Group& group, const RoundSpec& spec) {
   return line;
 }
 
-/// Every replica that lived to the end has applied every record, in order. A stopped one is not
-/// asked; its process is killed with the group.
-Status check_reports(Group& group, const RoundSpec& spec, double appended) {
-  const std::size_t asked = group.peers.size() - (spec.stop_second ? 1 : 0);
-  for (std::size_t i = 0; i < asked; ++i) {
-    auto report = group.peers[i].expect("report", kAnswer_s);
-    if (!report) return about("replica", report.error());
-    if (report->number("gaps") == 0 && report->number("records") == appended) continue;
-    return Error(Errc::corrupt, "replica " + std::to_string(i) + " applied " + report->text +
-                                    " of " + std::to_string(appended) + " records");
-  }
-  return Done{};
-}
-
-RoundResult parse_result(const Line& line) {
-  RoundResult result;
-  result.seconds = line.number("seconds");
-  result.released = line.number("released");
-  result.bytes = line.number("bytes");
-  result.p50_us = line.number("p50_us");
-  result.cpu_ns = line.number("cpu_ns");
-  result.foreign_cores = line.number("foreign_cores");
-  result.rss_growth_kib = line.number("rss_growth_kib");
-  result.backend = line.value("backend");
-  return result;
-}
-
 double mib_per_s(const RoundResult& round) {
   return round.bytes / round.seconds / kMiB;
 }
@@ -167,6 +140,31 @@ std::optional<bool> StreamCheck::valid() const {
   return roofline_mib_per_s >= kValidShare * *iperf3_mib_per_s;
 }
 
+Status check_reports(std::vector<Process>& replicas, std::size_t asked, double appended) {
+  for (std::size_t i = 0; i < asked; ++i) {
+    auto report = replicas[i].expect("report", kAnswer_s);
+    if (!report) return about("replica", report.error());
+    if (report->number("gaps") == 0 && report->number("records") == appended) continue;
+    return Error(Errc::corrupt, "replica " + std::to_string(i) + " applied " + report->text +
+                                    " of " + std::to_string(appended) + " records");
+  }
+  return Done{};
+}
+
+RoundResult parse_result(const Line& line) {
+  RoundResult result;
+  result.seconds = line.number("seconds");
+  result.released = line.number("released");
+  result.bytes = line.number("bytes");
+  result.p50_us = line.number("p50_us");
+  result.cpu_ns = line.number("cpu_ns");
+  result.foreign_cores = line.number("foreign_cores");
+  result.rss_growth_kib = line.number("rss_growth_kib");
+  result.disk_bytes = line.number("disk_bytes");
+  result.backend = line.value("backend");
+  return result;
+}
+
 Result<RoundResult> run_round(const RoundSpec& spec, bool engine) {
   const char* side = engine ? "engine" : "roofline";
   auto group = start_group(spec, engine);
@@ -178,7 +176,9 @@ Result<RoundResult> run_round(const RoundSpec& spec, bool engine) {
     return Error(Errc::io, "nothing was acknowledged in the measured time");
   }
   if (engine) {
-    const Status whole = check_reports(*group, spec, line->number("appended"));
+    // A stopped one is not asked; its process is killed with the group.
+    const std::size_t asked = group->peers.size() - (spec.stop_second ? 1 : 0);
+    const Status whole = check_reports(group->peers, asked, line->number("appended"));
     if (!whole) return about(side, whole.error());
   }
   return result;

@@ -12,6 +12,7 @@
 #include "bench/end_to_end/round.h"
 #include "bench/end_to_end/rows.h"
 #include "quorate/error.h"
+#include "tools/process/process.h"
 
 namespace quorate::bench {
 
@@ -60,6 +61,10 @@ struct Plan {
   std::function<void(std::string_view)> progress;
 };
 
+/// What a lead said last.
+RoundResult parse_result(const tools::Line& line);
+/// The first `asked` of them have applied every record, in order.
+Status check_reports(std::vector<tools::Process>& replicas, std::size_t asked, double appended);
 Result<RoundResult> run_round(const RoundSpec& spec, bool engine);
 /// Three of each, a second long, in alternation; the best of each counts, because the question is
 /// what they can, and a round whose processes share a core shows half of it.

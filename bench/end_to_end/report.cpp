@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <optional>
-#include <utility>
 
+#include "bench/end_to_end/json.h"
 #include "bench/end_to_end/window.h"
 
 namespace quorate::bench {
@@ -59,38 +59,6 @@ std::vector<double> stopped_over_absent(const std::vector<RowMeasurement>& all, 
   const RowMeasurement* absent = find(all, "semi_absent_64" + suffix);
   if (stopped == nullptr || absent == nullptr) return {};
   return paired(stopped->released_per_s(), absent->released_per_s());
-}
-
-/// One object, in the order the fields were added. A figure that a row does not have is null.
-class Json {
- public:
-  void text(const char* key, const std::string& value) { add(key, '"' + value + '"'); }
-  void raw(const char* key, const std::string& value) { add(key, value); }
-  void number(const char* key, const std::vector<double>& values, int digits) {
-    add(key, values.empty() ? "null" : fmt::format("{:.{}f}", median(values), digits));
-  }
-  void ends(const std::string& key, const std::vector<double>& values, int digits) {
-    const Spread all = spread(values);
-    const bool none = values.empty();
-    add(key + "_min", none ? "null" : fmt::format("{:.{}f}", all.least, digits));
-    add(key + "_max", none ? "null" : fmt::format("{:.{}f}", all.most, digits));
-  }
-  [[nodiscard]] std::string take() { return std::move(body_) + '}'; }
-
- private:
-  void add(const std::string& key, const std::string& value) {
-    body_ += fmt::format("{}\"{}\":{}", body_.size() > 1 ? "," : "", key, value);
-  }
-  std::string body_ = "{";
-};
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return result;
 }
 
 std::string backend_of(const RowMeasurement& row) {

@@ -27,6 +27,9 @@ struct RoundSpec {
   std::uint64_t ring_bytes = 4u << 20;  ///< also both socket buffers, on both sides
   bool pin = true;                      ///< with one write outstanding; see placement.h
   double seconds = 2;
+  std::string directory;     ///< nodes keep logs in a, b, … of it; "": none has a log
+  bool durable = false;      ///< the rule's level, with a directory; false: received
+  std::uint64_t log_mib = 0; ///< what is written into a log before it is read again
 
   [[nodiscard]] bool pinned() const { return pin && work != Work::stream; }
 };
@@ -39,12 +42,23 @@ struct RoundResult {
   double cpu_ns = 0;          ///< user and system time of all processes of the round
   double foreign_cores = 0;   ///< CPU that others took meanwhile
   double rss_growth_kib = 0;  ///< of the lead, over the window
+  double disk_bytes = 0;      ///< that all processes of the round wrote to disks
   std::string backend;
 };
 
-enum class Role : std::uint8_t { primary, replica, sender, receiver };
+enum class Role : std::uint8_t {
+  primary,
+  replica,
+  sender,
+  receiver,
+  disk_writer,     ///< as much as a log's writes can be; with one write outstanding: its latency
+  disk_reader,     ///< the segments of a log, in order
+  log_filler,      ///< a primary alone that writes a log and closes it
+  log_opener,      ///< a primary that opens it
+  catch_up,        ///< a primary whose replicas come late
+};
 
-/// The arguments that make this program play `role`; parsed by parse_role_arguments in main.cpp.
+/// The arguments that make this program play `role`; parsed by add_role in roles.cpp.
 std::vector<std::string> role_arguments(Role role, const RoundSpec& spec,
                                         const std::string& address, std::uint32_t index);
 
@@ -54,5 +68,10 @@ int run_primary(const RoundSpec& spec);
 int run_replica(const RoundSpec& spec, const std::string& address, std::uint32_t index);
 int run_sender(const RoundSpec& spec);
 int run_receiver(const RoundSpec& spec, const std::string& address);
+int run_disk_writer(const RoundSpec& spec, std::uint32_t index);
+int run_disk_reader(const RoundSpec& spec);
+int run_log_filler(const RoundSpec& spec);
+int run_log_opener(const RoundSpec& spec);
+int run_catch_up(const RoundSpec& spec);
 
 }  // namespace quorate::bench

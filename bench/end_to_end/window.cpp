@@ -24,6 +24,16 @@ double process_cpu_ns(pid_t pid) {
   return static_cast<double>(used.tv_sec) * 1e9 + static_cast<double>(used.tv_nsec);
 }
 
+/// By all threads of a process, the kernel's for its io_uring included.
+double process_disk_bytes(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/io");
+  for (std::string word; file >> word;) {
+    double bytes = 0;
+    if (word == "write_bytes:" && file >> bytes) return bytes;
+  }
+  return 0;
+}
+
 /// All but idle and waiting for disks, stolen time included.
 double machine_cpu_ns() {
   std::ifstream file("/proc/stat");
@@ -43,7 +53,10 @@ Window::Window(std::vector<pid_t> peers) : pids_(std::move(peers)) {
 Window::Sample Window::sample() const {
   Sample sample;
   sample.machine_ns = machine_cpu_ns();
-  for (const pid_t pid : pids_) sample.cpu_ns += process_cpu_ns(pid);
+  for (const pid_t pid : pids_) {
+    sample.cpu_ns += process_cpu_ns(pid);
+    sample.disk_bytes += process_disk_bytes(pid);
+  }
   sample.time_s = now_s();
   return sample;
 }

@@ -23,12 +23,15 @@ class Window {
   [[nodiscard]] double cpu_ns() const { return end_.cpu_ns - begin_.cpu_ns; }
   /// What the machine spent beyond that, in cores; the kernel counts it in ticks of 10 ms.
   [[nodiscard]] double foreign_cores() const;
+  /// What all processes of the round wrote to disks.
+  [[nodiscard]] double disk_bytes() const { return end_.disk_bytes - begin_.disk_bytes; }
 
  private:
   struct Sample {
     double time_s = 0;
     double cpu_ns = 0;
     double machine_ns = 0;
+    double disk_bytes = 0;
   };
   [[nodiscard]] Sample sample() const;
 
