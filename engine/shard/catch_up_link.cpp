@@ -22,11 +22,10 @@ std::int64_t ns(std::chrono::milliseconds time) { return time.count() * kMillise
 
 }  // namespace
 
-CatchUpLink::CatchUpLink(ReplicaNode& node, ReplicaLink& live, Shard& shard, std::uint32_t loop)
+CatchUpLink::CatchUpLink(ReplicaNode& node, ReplicaLink& live, Shard& shard)
     : node_(node),
       live_(live),
       shard_(shard),
-      loop_(loop),
       liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
       backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
                shard.reactor().random_seed()) {

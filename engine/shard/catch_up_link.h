@@ -24,7 +24,7 @@ class ReplicaLink;
 
 class CatchUpLink final : public transport::Connection::Sink {
  public:
-  CatchUpLink(ReplicaNode& node, ReplicaLink& live, Shard& shard, std::uint32_t loop);
+  CatchUpLink(ReplicaNode& node, ReplicaLink& live, Shard& shard);
 
   /// The live session's primary says that its log holds what the stream lacks.
   void add(ReplicaStream& stream);
@@ -68,7 +68,6 @@ class CatchUpLink final : public transport::Connection::Sink {
   ReplicaNode& node_;
   ReplicaLink& live_;
   Shard& shard_;
-  const std::uint32_t loop_;
   State state_ = State::idle;
   Instant dial_at_ = kNever;
   Instant dial_until_ = kNever;

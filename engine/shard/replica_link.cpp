@@ -29,7 +29,7 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
       liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
       backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
                shard.reactor().random_seed()),
-      catch_up_(node, *this, shard, loop) {
+      catch_up_(node, *this, shard) {
   connect_.owner = this;
   connect_.complete = &ReplicaLink::on_connected;
 }
