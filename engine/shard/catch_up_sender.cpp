@@ -11,8 +11,6 @@ namespace {
 
 /// Record bytes of one send: the loop's other work waits for no more than that.
 constexpr std::uint64_t kSend_bytes = 1u << 20;
-/// The rate is kept over so long.
-constexpr std::int64_t kRate_ns = 20 * kMillisecond_ns;
 /// Near the end, what is under way keeps the replica behind: it is a part of the ring.
 constexpr std::uint64_t kNearShare = 4;
 /// What is told of its rate is the mean of so long.
@@ -93,20 +91,6 @@ bool CatchUpSender::caught_up() const noexcept {
   return sealed - acknowledged_ <= kept / 2 || sent_ == stream_->log()->durable();
 }
 
-std::uint64_t CatchUpSender::allowance(Instant now) noexcept {
-  const std::uint64_t rate = driver_.shared().options.catch_up_bytes_per_second;
-  if (rate == 0) return kSend_bytes;
-  const std::uint64_t most = std::max<std::uint64_t>(rate * kRate_ns / kSecond_ns, 1);
-  const auto passed = static_cast<std::uint64_t>(std::min(now - tokens_at_, kRate_ns));
-  tokens_bytes_ = std::min(most, tokens_bytes_ + rate * passed / kSecond_ns);
-  tokens_at_ = now;
-  if (tokens_bytes_ < most / 2) {
-    send_at_ = now + kRate_ns / 2;
-    return 0;
-  }
-  return std::min(tokens_bytes_, kSend_bytes);
-}
-
 void CatchUpSender::send(Instant now) {
   send_at_ = kNever;
   if (!reader_ || connection_.sending() || !connection_.open()) return;
@@ -121,7 +105,7 @@ void CatchUpSender::send(Instant now) {
   const Position limit = std::min({stream_->log()->durable(), credit_limit_,
                                    acknowledged_ + std::max<std::uint64_t>(
                                                        window, driver_.shared().frame_bytes_max)});
-  const std::uint64_t most = allowance(now);
+  const std::uint64_t most = now < paced_until_ ? 0 : kSend_bytes;
   const Position committed = stream_->machine().committed();
   std::uint64_t bytes = 0;
   while (bytes < most && (pending_ || reader_->next(limit, frame_))) {
@@ -132,7 +116,11 @@ void CatchUpSender::send(Instant now) {
     sent_ = frame_.header.end;
     bytes += frame_.records.size();
   }
-  tokens_bytes_ -= std::min(tokens_bytes_, bytes);
+  const std::uint64_t rate_max = driver_.shared().options.catch_up_bytes_per_second;
+  if (rate_max != 0 && bytes > 0) {
+    paced_until_ = now + static_cast<Instant>(bytes * kSecond_ns / rate_max);
+  }
+  if (now < paced_until_) send_at_ = paced_until_;
   if (bytes > 0) {
     told_committed_ = committed;
     stream_->machine().on_fed(replica_, sent_);

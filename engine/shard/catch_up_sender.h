@@ -43,7 +43,6 @@ class CatchUpSender final : private log::LogReader::Listener {
   void on_readable() override;
   [[nodiscard]] bool near() const noexcept;
   [[nodiscard]] bool caught_up() const noexcept;
-  [[nodiscard]] std::uint64_t allowance(Instant now) noexcept;
   void refuse_reader();
   bool matched();
   void tell_committed(Instant now);
@@ -67,8 +66,7 @@ class CatchUpSender final : private log::LogReader::Listener {
   Instant rated_at_ = 0;
   Position moved_to_ = 0;       ///< acknowledged and allowed, as of moved_at_
   Instant moved_at_ = kNever;   ///< when it last got on
-  std::uint64_t tokens_bytes_ = 0;
-  Instant tokens_at_ = 0;
+  Instant paced_until_ = 0;  ///< what was sent before is worth so long at the rate that is allowed
   Instant send_at_ = kNever;
 };
 

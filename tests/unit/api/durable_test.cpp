@@ -167,6 +167,21 @@ TEST_F(DurableTest, AReplicaThatComesLateIsFedFromTheLog) {
   EXPECT_EQ(follower.sum(), sum_of(20'000, 1000));
 }
 
+TEST_F(DurableTest, CatchingUpIsNoFasterThanItMayBe) {
+  constexpr std::uint64_t kRate = 10'000'000;
+  PrimaryOptions options = primary_options({"b"});
+  options.catch_up_bytes_per_second = kRate;
+  options.lag.kind = LagPolicy::Kind::drop;
+  auto primary = Primary::open(options).value();
+  const Ticket last = write(primary, 10'000, 1000);
+  const auto begun = std::chrono::steady_clock::now();
+  Follower follower(replica_options("b", primary));
+  ASSERT_TRUE(primary.wait(last, sync(Level::applied), 20s).value().released());
+  // The ring holds the last part; a lower bound, which a slow machine only exceeds.
+  const std::uint64_t fed_bytes = last.end - options.ring_bytes - (1u << 20);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 1000ms * fed_bytes / kRate);
+}
+
 TEST_F(DurableTest, AReplicaWithoutADirectoryIsFedFromTheLogAsWell) {
   PrimaryOptions alone = primary_options({"b"});
   alone.protected_copies = 1;  // b has nothing durable, so it cannot protect anything
