@@ -107,8 +107,8 @@ void ReplicaMachine::on_disconnected() noexcept {
   if (state_ != State::needs_full_copy) state_ = State::idle;
 }
 
-FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame) const noexcept {
-  if (state_ != State::streaming && state_ != State::catching_up) return FrameVerdict::not_session;
+FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame, State expected) const noexcept {
+  if (state_ != expected) return FrameVerdict::not_session;
   if (frame.epoch > session_epoch_ || frame.epoch < last_epoch_) return FrameVerdict::wrong_epoch;
   if (frame.begin != received_ && !QUORATE_MUTANT(gap_accepted)) return FrameVerdict::gap;
   if (frame.previous_epoch != last_epoch_ || frame.previous_checksum != last_checksum_) {

@@ -64,8 +64,10 @@ class ReplicaMachine {
   void on_truncated(Position end, const Epoch& epoch, std::uint32_t checksum) noexcept;
   void on_disconnected() noexcept;
 
-  /// May this frame be placed behind what is held? Asked when its header has been verified.
-  [[nodiscard]] FrameVerdict check_frame(const FrameInfo& frame) const noexcept;
+  /// May this frame be placed behind what is held? Asked when its header has been verified. Over
+  /// the live connection frames come while streaming, over the other one while catching up.
+  [[nodiscard]] FrameVerdict check_frame(const FrameInfo& frame,
+                                         State expected = State::streaming) const noexcept;
   /// The frame's body has been verified: it is received. Only after check_frame accepted it.
   void on_frame(const FrameInfo& frame) noexcept;
   /// The primary's committed position. Counts only in this session, once the claim is matched, and

@@ -178,7 +178,8 @@ std::byte* CatchUpLink::on_frame_header(const wire::Envelope& envelope,
     return nullptr;
   }
   ReplicaStream& stream = *queue_.front();
-  const auto verdict = stream.machine().check_frame(transport::frame_info(header));
+  const auto verdict = stream.machine().check_frame(transport::frame_info(header),
+                                                    core::ReplicaMachine::State::catching_up);
   if (verdict != core::FrameVerdict::accept) {
     fail(core::GoodbyeReason::bad_frame, std::string(core::to_string(verdict)));
     return nullptr;

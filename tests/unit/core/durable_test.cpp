@@ -237,7 +237,9 @@ TEST_F(DurableReplica, ShowsNothingNewWhileItCatchesUpBeforeAFrameProvesTheHisto
   ASSERT_TRUE(machine.on_verdict({3, Verdict::catch_up, kStart}));
   machine.on_committed(kStart);
   EXPECT_EQ(machine.exposed(), 400u);
-  EXPECT_EQ(machine.check_frame(frame(machine, kStart, kStart + 64)), FrameVerdict::accept);
+  const FrameInfo next = frame(machine, kStart, kStart + 64);
+  EXPECT_EQ(machine.check_frame(next), FrameVerdict::not_session) << "over the live connection";
+  EXPECT_EQ(machine.check_frame(next, ReplicaMachine::State::catching_up), FrameVerdict::accept);
   receive(kStart + 64);
   EXPECT_EQ(machine.exposed(), kStart);
   machine.on_claiming_again();
