@@ -342,6 +342,10 @@ Position PrimaryStream::log_needed_from() const noexcept {
   return needed;
 }
 
+void PrimaryStream::on_log_trouble(const Error& error) {
+  shard_.trace(TraceLevel::warning, "stream " + std::to_string(id()) + ": " + error.text);
+}
+
 void PrimaryStream::keep_log(Instant now) {
   log_->keep_house(now);
   log_first_.store(log_->first(), std::memory_order_relaxed);

@@ -197,6 +197,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   void publish_replica(std::uint32_t replica, Instant now) noexcept;
   void on_log_durable(Position durable) override;
   void on_log_changed() override;
+  void on_log_trouble(const Error& error) override;
   [[nodiscard]] Position log_needed_from() const noexcept override;
   /// When the frame that begins there was sealed; kNever when the ring does not hold it any more.
   [[nodiscard]] Instant sealed_at(Position position) const noexcept;

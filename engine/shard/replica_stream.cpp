@@ -115,6 +115,11 @@ void ReplicaStream::on_log_changed() {
   if (link != nullptr) link->on_log_changed(*this);
 }
 
+void ReplicaStream::on_log_trouble(const Error& error) {
+  shard_.trace(TraceLevel::warning,
+               "stream " + std::to_string(machine_.config().stream) + ": " + error.text);
+}
+
 std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
                                  const std::atomic<bool>& stop) {
   apply_node_.queued.store(false, std::memory_order_seq_cst);

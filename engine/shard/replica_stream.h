@@ -112,6 +112,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
 
   void on_log_durable(Position durable) override;
   void on_log_changed() override;
+  void on_log_trouble(const Error& error) override;
   [[nodiscard]] Position log_needed_from() const noexcept override { return machine_.applied(); }
   void on_log_cut(const log::LogEnd& end) override;
   void feed();

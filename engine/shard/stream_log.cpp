@@ -140,6 +140,8 @@ void StreamLog::on_saved(const Status& status) {
     save(remembered());
   } else if (phase_ == Phase::open && !failed_) {
     collector_.collect(latest.oldest_segment);
+    // Retention went on while that was being saved.
+    if (oldest_kept_ > latest.oldest_segment && !cutting()) save(remembered());
   }
   owner_.on_log_changed();
   cut_step();
@@ -173,7 +175,7 @@ void StreamLog::on_log_space(const Error& error) {
 }
 
 /// It takes space and nothing else; the next collection tries again.
-void StreamLog::on_not_collected(const Error& error) { static_cast<void>(error); }
+void StreamLog::on_not_collected(const Error& error) { owner_.on_log_trouble(error); }
 
 void StreamLog::fail(const Error& error) {
   if (std::exchange(failed_, true)) return;

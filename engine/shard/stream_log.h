@@ -34,6 +34,8 @@ class StreamLog final : public log::LogWriter::Listener,
     /// A full disk was met or is no longer, the disk stands still or no longer, a promise was
     /// saved, the log was closed or has failed.
     virtual void on_log_changed() = 0;
+    /// Nothing is lost by it, but somebody should know.
+    virtual void on_log_trouble(const Error& error) = 0;
     /// The lowest position that somebody still needs of the log.
     [[nodiscard]] virtual Position log_needed_from() const = 0;
     /// It ends there now: see cut().

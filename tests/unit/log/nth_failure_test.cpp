@@ -81,6 +81,7 @@ class Script final : public shard::StreamLog::Owner {
   }
 
   [[nodiscard]] Position log_needed_from() const override { return kNoHold; }
+  void on_log_trouble(const Error& error) override { EXPECT_NE(error.text, ""); }
   void on_log_durable(Position position) override { durable = position; }
   void on_log_changed() override {}
   void on_log_cut(const LogEnd& end) override {
