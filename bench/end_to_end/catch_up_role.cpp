@@ -22,7 +22,7 @@ using tools::now_s;
 using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
-constexpr double kCatchUp_s = 20;  ///< what is not done by then is not done
+constexpr double kCatchUp_s = 120; ///< what is not done by then is not done
 constexpr double kLoadShare = 0.5;  ///< of the greatest rate
 
 class CatchUpRole {

@@ -28,8 +28,10 @@ using tools::now_s;
 using std::chrono::milliseconds;
 
 constexpr double kSettle_s = 10;  ///< for connecting, and for the last record to be applied
-/// Until segments are used again that retention has given up; see kRetain_bytes.
+/// At least; see warm_up_log().
 constexpr double kLogWarmUp_s = 2;
+/// A disk on which segments are not used again after so long is measured while it makes new ones.
+constexpr double kLogWarmUpMax_s = 40;
 
 class PrimaryRole {
  public:
@@ -56,6 +58,7 @@ class PrimaryRole {
     return spec_.stop_second ? spec_.peers - 1 : spec_.peers;
   }
 
+  void warm_up_log();
   void run_stream(Window& window);
   void run_one(Window& window);
   void write_one(Latencies& latencies);
@@ -122,9 +125,20 @@ bool PrimaryRole::applied_by_live(Position end) const {
   return applied >= live_peers();
 }
 
+/// Until segments are used again that retention has given up, on every node, as they are all the
+/// time in a program that runs for long: before, each is written twice, once with zeros.
+void PrimaryRole::warm_up_log() {
+  const double deadline_s = now_s() + kLogWarmUpMax_s;
+  const Position settled = 3 * storage_options().segment_bytes;
+  while (stream_.status().log_first < settled && now_s() < deadline_s) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+}
+
 void PrimaryRole::run_stream(Window& window) {
   Writer writer(stream_, spec_.payload_bytes);
   std::this_thread::sleep_for(std::chrono::duration<double>(warm_up_s()));
+  if (!spec_.directory.empty()) warm_up_log();
   begin_window(window, result_);
   const Position begin = stream_.watermark(rule_);
   std::this_thread::sleep_for(std::chrono::duration<double>(spec_.seconds));

@@ -16,7 +16,7 @@ namespace {
 using tools::about;
 using tools::Process;
 
-constexpr double kAnswer_s = 20;  ///< longer than any wait inside a role
+constexpr double kAnswer_s = 60;  ///< longer than any wait inside a role
 constexpr double kWakeSeconds = 0.5;
 constexpr double kBoundFactor = 1.3;
 constexpr double kValidShare = 0.8;

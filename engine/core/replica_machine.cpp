@@ -33,8 +33,11 @@ ReplicaMachine::ReplicaMachine(const ReplicaStreamConfig& config) noexcept
       stored_(config.start),
       committed_(config.committed),
       read_(config.applied),
-      applied_(config.applied) {
+      applied_(config.applied),
+      shown_(config.applied),
+      floor_(config.start) {
   CHECK(config.committed <= config.start);
+  grant();
 }
 
 void ReplicaMachine::on_session(const Epoch& epoch) noexcept {
@@ -44,6 +47,9 @@ void ReplicaMachine::on_session(const Epoch& epoch) noexcept {
   // The claim says what is received. What else the last session was told, this one was not.
   told_received_ = received_;
   told_read_ = told_applied_ = told_durable_ = 0;
+  granted_ = 0;
+  grant();
+  told_credit_ = granted_;
 }
 
 /// Keeps of the primary's word what it proved.
@@ -92,6 +98,9 @@ void ReplicaMachine::on_claiming_again() noexcept {
   state_ = State::claiming;
   told_received_ = received_;
   told_read_ = told_applied_ = told_durable_ = 0;
+  granted_ = 0;
+  grant();
+  told_credit_ = granted_;
 }
 
 void ReplicaMachine::on_truncated(Position end, const Epoch& epoch,
@@ -100,6 +109,8 @@ void ReplicaMachine::on_truncated(Position end, const Epoch& epoch,
   received_ = durable_ = stored_ = end;
   last_epoch_ = epoch;
   last_checksum_ = checksum;
+  granted_ = 0;
+  grant();
 }
 
 void ReplicaMachine::on_disconnected() noexcept {
@@ -156,6 +167,7 @@ void ReplicaMachine::on_read(Position read) noexcept {
 void ReplicaMachine::on_stored(Position stored) noexcept {
   CHECK(stored >= stored_ && stored <= received_);
   stored_ = stored;
+  grant();
 }
 
 void ReplicaMachine::on_durable(Position durable) noexcept {
@@ -163,8 +175,33 @@ void ReplicaMachine::on_durable(Position durable) noexcept {
   durable_ = durable;
 }
 
+void ReplicaMachine::on_shown(Position shown, Position floor, bool slow) noexcept {
+  if (shown != shown_) let_go_ = false;
+  shown_ = shown;
+  floor_ = floor;
+  slow_ = slow;
+  grant();
+}
+
+void ReplicaMachine::on_nothing_shown() noexcept {
+  let_go_ = true;
+  grant();
+}
+
+/// What the ring must still hold. Who copies from the log is waited for when it is near enough to
+/// find the rest in the ring, which holds the same meanwhile.
+Position ReplicaMachine::kept_from() const noexcept {
+  const bool waits = !slow_ && !let_go_;
+  const bool near = shown_ + config_.ring_bytes >= floor_;
+  return waits && near ? std::min(stored_, std::max(shown_, floor_)) : stored_;
+}
+
+void ReplicaMachine::grant() noexcept {
+  granted_ = std::max(granted_, kept_from() + config_.ring_bytes);
+}
+
 Position ReplicaMachine::credit_limit() const noexcept {
-  return std::max(received_, (config_.durable ? stored_ : read_) + config_.ring_bytes);
+  return std::max(received_, config_.durable ? granted_ : read_ + config_.ring_bytes);
 }
 
 Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
@@ -178,7 +215,10 @@ bool ReplicaMachine::acknowledgement_due(bool applied_awaited) const noexcept {
   if (state_ != State::streaming) return false;
   if (received_ != told_received_ || durable_ != told_durable_) return true;
   if (applied_ != told_applied_ && applied_awaited) return true;
-  return read_ - told_read_ >= config_.ring_bytes / kCreditShare;
+  const std::uint64_t room =
+      config_.durable ? credit_limit() - std::min(told_credit_, credit_limit())
+                      : read_ - told_read_;
+  return room >= config_.ring_bytes / kCreditShare;
 }
 
 void ReplicaMachine::on_acknowledged() noexcept {
@@ -186,6 +226,7 @@ void ReplicaMachine::on_acknowledged() noexcept {
   told_read_ = read_;
   told_applied_ = applied_;
   told_durable_ = durable_;
+  told_credit_ = credit_limit();
 }
 
 }  // namespace quorate::core

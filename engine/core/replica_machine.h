@@ -82,6 +82,11 @@ class ReplicaMachine {
   void on_stored(Position stored) noexcept;
   /// The log's writes up to here have ended.
   void on_durable(Position durable) noexcept;
+  /// With a log, the program is shown what was copied for it, up to `shown`, and the ring holds what
+  /// follows `floor`. `slow`: it is the program that makes no room for more.
+  void on_shown(Position shown, Position floor, bool slow) noexcept;
+  /// Nothing of what is received became committed for long: frames are not to wait for that.
+  void on_nothing_shown() noexcept;
 
   // Questions.
 
@@ -110,13 +115,17 @@ class ReplicaMachine {
   [[nodiscard]] Position committed() const noexcept;
   [[nodiscard]] const Epoch& epoch() const noexcept { return session_epoch_; }
   [[nodiscard]] const ReplicaStreamConfig& config() const noexcept { return config_; }
-  /// Room of the ring in front of what is still read there: by the program, or, with a log, by the
-  /// log alone. Falls only with a cut.
+  /// Room of the ring in front of what is still read there: by the program, or, with a log, by who
+  /// copies for the program. The log can give that back what the ring lost, but every byte is read
+  /// from the disk then while others are written, so it is waited for while it gets on. A program
+  /// that is slow, and records that nobody commits, are not. Falls only with a claim or a cut.
   [[nodiscard]] Position credit_limit() const noexcept;
 
  private:
   void end_session() noexcept;
   bool on_truncate(Position position) noexcept;
+  [[nodiscard]] Position kept_from() const noexcept;
+  void grant() noexcept;
 
   ReplicaStreamConfig config_;
   State state_ = State::idle;
@@ -134,6 +143,12 @@ class ReplicaMachine {
   Position told_read_ = 0;
   Position told_applied_ = 0;
   Position told_durable_ = 0;
+  Position told_credit_ = 0;
+  Position shown_ = 0;
+  Position floor_ = 0;
+  Position granted_ = 0;  ///< with a log: the credit limit that a peer may have been told
+  bool slow_ = false;
+  bool let_go_ = false;   ///< until more is shown
   bool matched_ = false;  ///< what is held is known to be the history of this session's primary
 };
 

@@ -15,6 +15,7 @@ using reactor::File;
 using reactor::OpenMode;
 
 constexpr std::size_t kBufferBytes = 1u << 20;
+constexpr std::size_t kPartBytesMin = 128u << 10;
 constexpr std::uint32_t kTriesMax = 8;
 
 std::size_t buffer_bytes(std::uint32_t unit_bytes_max) {
@@ -31,7 +32,15 @@ LogReader::LogReader(reactor::Files& files, std::string directory, const LogIden
       index_(index),
       listener_(listener),
       buffers_{ReadBuffer(buffer_bytes(unit_bytes_max)), ReadBuffer(buffer_bytes(unit_bytes_max))} {
-  bind<&LogReader::on_done>(operation_, *this);
+  bind<&LogReader::on_opened>(open_, *this);
+  for (Part& part : part_) {
+    part.reader = this;
+    part.operation.owner = &part;
+    part.operation.complete = [](reactor::Operation& done, std::int32_t result) {
+      Part& ended = *static_cast<Part*>(done.owner);
+      ended.reader->on_part_read(ended, result);
+    };
+  }
 }
 
 LogReader::~LogReader() {
@@ -150,6 +159,7 @@ bool LogReader::locate() {
 void LogReader::begin_load() {
   const SegmentRange& range = *index_.range_of(place_.segment);
   buffers_[load_].begin(place_, range.end, index_.readable_bytes(range));
+  buffers_[load_].carry(buffers_[load_ ^ 1]);
   tries_ = 0;
   if (file_segment_ == place_.segment) return read();
   if (file_.file.valid()) files_.close(std::exchange(file_.file, File{}));
@@ -159,26 +169,47 @@ void LogReader::begin_load() {
 }
 
 void LogReader::open() {
-  opening_ = true;
-  files_.open(operation_, file_.path.c_str(), OpenMode::read, direct_);
+  files_.open(open_, file_.path.c_str(), OpenMode::read, direct_);
 }
 
 void LogReader::read() {
   const std::span<std::byte> missing = buffers_[load_].missing();
-  vector_ = {missing.data(), missing.size()};
-  files_.read(operation_, file_.file, {&vector_, 1}, buffers_[load_].missing_offset());
+  if (missing.empty()) return on_loaded();
+  const std::size_t share = blocks_up((missing.size() + kPartsMax - 1) / kPartsMax);
+  const std::size_t step = std::max(kPartBytesMin, share);
+  parts_begun_ = parts_ = (missing.size() + step - 1) / step;
+  const std::uint64_t offset = buffers_[load_].missing_offset();
+  for (std::size_t i = 0; i < parts_begun_; ++i) {
+    const std::size_t begin = i * step;
+    part_[i].vector = {missing.data() + begin, std::min(step, missing.size() - begin)};
+    files_.read(part_[i].operation, file_.file, {&part_[i].vector, 1}, offset + begin);
+  }
 }
 
-void LogReader::on_done(std::int32_t result) {
-  const bool opened = std::exchange(opening_, false);
-  if (opened && result >= 0) file_.file = File{result};
-  if (stopped_ || failed()) return;
-  if (is_passing(result) && ++tries_ <= kTriesMax) return opened ? open() : read();
-  if (opened) return on_opened(result);
-  on_read(result);
+void LogReader::on_part_read(Part& part, std::int32_t result) {
+  part.result = result;
+  if (--parts_ > 0 || stopped_ || failed()) return;
+  const std::int32_t read_bytes = read_in_a_row();
+  if (is_passing(read_bytes) && ++tries_ <= kTriesMax) return read();
+  on_read(read_bytes);
+}
+
+/// What lies behind a part that ended early counts no more than if it had not been asked for.
+std::int32_t LogReader::read_in_a_row() const noexcept {
+  std::int32_t bytes = 0;
+  for (std::size_t i = 0; i < parts_begun_; ++i) {
+    const std::int32_t result = part_[i].result;
+    if (result < 0) return bytes > 0 ? bytes : result;
+    bytes += result;
+    if (static_cast<std::size_t>(result) < part_[i].vector.iov_len) break;
+  }
+  return bytes;
 }
 
 void LogReader::on_opened(std::int32_t result) {
+  if (result >= 0) file_.file = File{result};
+  if (stopped_ || failed()) return;
+  if (is_passing(result) && ++tries_ <= kTriesMax) return open();
   if (result == -EINVAL && direct_) {
     direct_ = false;
     return open();

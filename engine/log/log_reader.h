@@ -60,7 +60,7 @@ class LogReader {
   [[nodiscard]] bool stopped() const noexcept { return stopped_; }
 
   /// Nothing is in flight, so that this can be destroyed.
-  [[nodiscard]] bool idle() const noexcept { return !operation_.in_flight(); }
+  [[nodiscard]] bool idle() const noexcept { return !open_.in_flight() && parts_ == 0; }
   /// The end of the last frame that was handed out.
   [[nodiscard]] Position position() const noexcept { return position_; }
   [[nodiscard]] bool failed() const noexcept { return !error_.text.empty(); }
@@ -70,9 +70,19 @@ class LogReader {
   [[nodiscard]] const Error& error() const noexcept { return error_; }
 
  private:
-  void on_done(std::int32_t result);
+  /// A buffer is filled by so many reads at once: one alone waits longer than its bytes are worth.
+  static constexpr std::size_t kPartsMax = 4;
+  struct Part {
+    LogReader* reader = nullptr;
+    iovec vector{};
+    std::int32_t result = 0;
+    reactor::Operation operation;
+  };
+
   void on_opened(std::int32_t result);
+  void on_part_read(Part& part, std::int32_t result);
   void on_read(std::int32_t result);
+  [[nodiscard]] std::int32_t read_in_a_row() const noexcept;
   void on_loaded();
   bool find_frame();
   bool locate();
@@ -104,13 +114,14 @@ class LogReader {
   NamedFile file_;
   std::uint64_t file_segment_ = 0;
   bool direct_ = true;
-  bool opening_ = false;
   bool started_ = false;
   bool stopped_ = false;
   bool at_flaw_ = false;               ///< nothing is read behind it
   std::uint32_t tries_ = 0;
-  iovec vector_{};
-  reactor::Operation operation_;
+  reactor::Operation open_;
+  std::array<Part, kPartsMax> part_;
+  std::size_t parts_ = 0;              ///< in flight
+  std::size_t parts_begun_ = 0;
   Error error_;
 };
 

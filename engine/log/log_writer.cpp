@@ -14,6 +14,8 @@ using reactor::File;
 using reactor::OpenMode;
 using reactor::Operation;
 
+/// Up to here a write is so short that it pays to have zeros there before: see SegmentMaker.
+constexpr std::uint32_t kSmallUnit_bytes = 16u << 10;
 constexpr std::uint32_t kTriesMax = 8;  ///< of a write that the kernel asks to repeat
 
 }  // namespace
@@ -67,6 +69,7 @@ void LogWriter::start() {
   maker_.make(segment_number_ + 1);
   if (!goes_on) {
     rotation_ = Rotation::wanted;
+    maker_.allow(options_.limits.segment_bytes);
     return;
   }
   segment_.path = segment_path(directory_, segment_number_);
@@ -120,6 +123,7 @@ Admission LogWriter::append(const wire::FrameHeader& header,
   }
   if (admission == Admission::segment_full) {
     rotation_ = Rotation::wanted;
+    maker_.finish();
     pump();
     return Admission::busy;
   }
@@ -190,6 +194,10 @@ void LogWriter::start_write(Unit& unit) {
   header.body_bytes = unit.body_bytes;
   header.previous_unit_crc = sealed_crc_;
   sealed_crc_ = seal_unit(header, {slot.buffer, unit.unit_bytes()});
+  const std::uint64_t used = unit.offset + unit.unit_bytes();
+  // The next segment is there when half of this one is used, or a little later.
+  if (unit.unit_bytes() <= kSmallUnit_bytes) maker_.allow(2 * used);
+  if (used > options_.limits.segment_bytes / 4 * 3) maker_.finish();
   units_[at] = &unit;
   slot.number = unit.number;
   slot.tries = 0;

@@ -1,6 +1,7 @@
 #include "log/read_buffer.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "wire/crc32c.h"
@@ -21,6 +22,16 @@ void ReadBuffer::begin(const ReadPlace& place, Position until, std::uint64_t byt
   before_.reset();
   in_unit_ = has_frame_ = false;
   handed_ = 0;
+}
+
+/// What was read was durable then already, and is never written again.
+void ReadBuffer::carry(const ReadBuffer& before) noexcept {
+  const bool goes_on = before.place_.segment == place_.segment &&
+                       before.place_.offset + before.units_end_ == place_.offset &&
+                       before.filled_ > before.units_end_;
+  if (!goes_on) return;
+  filled_ = std::min(before.filled_ - before.units_end_, wanted_);
+  std::memcpy(memory_.data(), before.memory_.data() + before.units_end_, filled_);
 }
 
 std::span<std::byte> ReadBuffer::missing() const noexcept {

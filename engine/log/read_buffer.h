@@ -50,6 +50,9 @@ class ReadBuffer {
   /// To be filled from `place` on with blocks up to `bytes_end` of the file. Units that begin at
   /// `until` or behind are not looked at.
   void begin(const ReadPlace& place, Position until, std::uint64_t bytes_end);
+  /// After begin(): takes what the buffer that was filled before has behind its last whole unit, if
+  /// this one goes on there.
+  void carry(const ReadBuffer& before) noexcept;
   [[nodiscard]] std::span<std::byte> missing() const noexcept;
   [[nodiscard]] std::uint64_t missing_offset() const noexcept { return place_.offset + filled_; }
   void add(std::size_t bytes) noexcept { filled_ += bytes; }

@@ -72,6 +72,8 @@ void SegmentMaker::make(std::uint64_t number) {
   number_ = number;
   path_ = segment_path(directory_, number);
   state_ = State::working;
+  allowed_ = 0;
+  finishing_ = false;
   if (!folder_.valid()) return next(Step::open_directory);
   begin();
 }
@@ -87,6 +89,7 @@ void SegmentMaker::begin() {
 bool SegmentMaker::offer(std::uint64_t number) {
   if (stopping_ || state_ == State::failed || old_.size() == kOldMax) return false;
   old_.push_back(number);
+  if (std::exchange(waiting_, false)) leave_draft();
   try_again();
   return true;
 }
@@ -129,8 +132,21 @@ void SegmentMaker::next(Step step) {
   }
 }
 
+void SegmentMaker::allow(std::uint64_t bytes) {
+  allowed_ = std::max(allowed_, bytes);
+  if (waiting_ && !stopping_ && allowed_ > zeroed_) next(Step::zero);
+}
+
+void SegmentMaker::finish() {
+  finishing_ = true;
+  if (std::exchange(waiting_, false) && !stopping_) next(Step::sync);
+}
+
 /// Not durably: one sync at the end is cheaper.
 void SegmentMaker::zero() {
+  if (finishing_) return next(Step::sync);
+  waiting_ = allowed_ <= zeroed_;
+  if (waiting_) return;
   vector_ = {zeros_.data(), std::min<std::uint64_t>(zeros_.size(), segment_bytes_ - zeroed_)};
   files_.write(operation_, file_, {&vector_, 1}, zeroed_, false);
 }
@@ -164,6 +180,7 @@ void SegmentMaker::on_done(std::int32_t result) {
     case Step::zero:
       // What a short write left inside a block is written again: direct access wants whole blocks.
       zeroed_ += static_cast<std::uint64_t>(result) / kBlockBytes * kBlockBytes;
+      if (zeroed_ < segment_bytes_ && !old_.empty()) return leave_draft();
       return next(zeroed_ < segment_bytes_ ? Step::zero : Step::sync);
     case Step::sync: return next(Step::rename);
     case Step::rename: return next(Step::sync_directory);
@@ -227,6 +244,12 @@ void SegmentMaker::on_refused(std::int32_t result) {
   }
   state_ = State::failed;
   listener_.on_segment_failed(error);
+}
+
+/// There is something to use again, whose new name replaces the draft's.
+void SegmentMaker::leave_draft() {
+  files_.close(std::exchange(file_, File{}));
+  begin();
 }
 
 void SegmentMaker::drop_draft() {

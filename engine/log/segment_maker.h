@@ -1,14 +1,19 @@
 #pragma once
 
-// Makes the next segment ahead of its use: space taken, written with zeros, synced, named, its
-// entry durable. A durable write into it is then one write and nothing else, and a full disk is
-// met here, before a frame has been taken, where it can be waited for.
+// Makes the next segment ahead of its use: space taken, written with zeros as far as that pays,
+// synced, named, its entry durable. A full disk is met here, before a frame has been taken, where it
+// can be waited for. A durable write over zeros is one write and nothing else; without them the file
+// system also has to remember that something was written there. To small writes that adds more
+// than half of their time, to large ones less than writing everything twice would cost.
 //
 // A segment that retention has given up has all this but its name, and is renamed instead: old
 // name, draft, new name, directory synced. Until its header is written it has the old one, and
 // behind that the old units; both name the old number, so recovery takes nothing of them for the
 // new segment's. A crash leaves the old name (which metadata no longer counts), a draft, or a
 // segment that was made and not begun, each of which the next start clears.
+//
+// Zeros are written in step with small writes into the segment before, so that they take no more of
+// the disk than they must, and a file to be used again that comes late still spares the rest.
 
 #include <cstdint>
 #include <string>
@@ -44,8 +49,13 @@ class SegmentMaker {
   SegmentMaker(const SegmentMaker&) = delete;
   SegmentMaker& operator=(const SegmentMaker&) = delete;
 
-  /// Takes the place of a segment of that number that was made and never used.
+  /// Takes the place of a segment of that number that was made and never used. No zeros are written
+  /// that are not allowed.
   void make(std::uint64_t number);
+  /// Zeros may be written up to that offset; a make() takes back what was allowed before.
+  void allow(std::uint64_t bytes);
+  /// It is needed soon: no zeros any more.
+  void finish();
   void try_again();
   /// A finished segment that metadata no longer counts. True: its file is this maker's from now on,
   /// to be renamed, or removed if it does not fit. False: enough are waiting.
@@ -84,6 +94,7 @@ class SegmentMaker {
   bool on_old_refused(std::int32_t result);
   [[nodiscard]] bool old_fits(std::int32_t result) const;
   void zero();
+  void leave_draft();
   void drop_draft();
   void lack_space();
 
@@ -99,6 +110,9 @@ class SegmentMaker {
   Step step_ = Step::open_directory;
   std::uint64_t number_ = 0;
   std::uint64_t zeroed_ = 0;
+  std::uint64_t allowed_ = 0;  ///< zeros
+  bool waiting_ = false;       ///< for more to be allowed
+  bool finishing_ = false;
   std::string path_;
   std::vector<std::uint64_t> old_;  ///< numbers of segments to use again
   std::uint64_t old_number_ = 0;    ///< of the one in hand

@@ -20,6 +20,13 @@ constexpr std::int64_t kPatience_ns = 100 * kMillisecond_ns;
 
 }  // namespace
 
+CatchUpSender::CatchUpSender(PrimaryDriver& driver, transport::Connection& connection,
+                             std::uint32_t replica) noexcept
+    : driver_(driver),
+      connection_(connection),
+      replica_(replica),
+      pace_(driver.shared().options.catch_up_bytes_per_second) {}
+
 void CatchUpSender::on_resume(PrimaryStream& stream, const core::ResumeClaim& claim) {
   stream_ = &stream;
   claim_ = claim;
@@ -105,7 +112,8 @@ void CatchUpSender::send(Instant now) {
   const Position limit = std::min({stream_->log()->durable(), credit_limit_,
                                    acknowledged_ + std::max<std::uint64_t>(
                                                        window, driver_.shared().frame_bytes_max)});
-  const std::uint64_t most = now < paced_until_ ? 0 : kSend_bytes;
+  pace_.on_written(driver_.bytes_written(), now);
+  const std::uint64_t most = pace_.allowed(kSend_bytes, now);
   const Position committed = stream_->machine().committed();
   std::uint64_t bytes = 0;
   while (bytes < most && (pending_ || reader_->next(limit, frame_))) {
@@ -116,11 +124,8 @@ void CatchUpSender::send(Instant now) {
     sent_ = frame_.header.end;
     bytes += frame_.records.size();
   }
-  const std::uint64_t rate_max = driver_.shared().options.catch_up_bytes_per_second;
-  if (rate_max != 0 && bytes > 0) {
-    paced_until_ = now + static_cast<Instant>(bytes * kSecond_ns / rate_max);
-  }
-  if (now < paced_until_) send_at_ = paced_until_;
+  if (bytes > 0) pace_.on_sent(bytes, now);
+  if (now < pace_.next()) send_at_ = pace_.next();
   if (bytes > 0) {
     told_committed_ = committed;
     stream_->machine().on_fed(replica_, sent_);

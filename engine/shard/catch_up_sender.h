@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/time.h"
+#include "core/catch_up_pace.h"
 #include "core/message.h"
 #include "log/log_reader.h"
 #include "transport/connection.h"
@@ -21,8 +22,7 @@ class PrimaryStream;
 class CatchUpSender final : private log::LogReader::Listener {
  public:
   CatchUpSender(PrimaryDriver& driver, transport::Connection& connection,
-                std::uint32_t replica) noexcept
-      : driver_(driver), connection_(connection), replica_(replica) {}
+                std::uint32_t replica) noexcept;
 
   /// What the replica holds; once. Closes the connection when it does not fit.
   void on_resume(PrimaryStream& stream, const core::ResumeClaim& claim);
@@ -66,7 +66,7 @@ class CatchUpSender final : private log::LogReader::Listener {
   Instant rated_at_ = 0;
   Position moved_to_ = 0;       ///< acknowledged and allowed, as of moved_at_
   Instant moved_at_ = kNever;   ///< when it last got on
-  Instant paced_until_ = 0;  ///< what was sent before is worth so long at the rate that is allowed
+  core::CatchUpPace pace_;
   Instant send_at_ = kNever;
 };
 

@@ -71,6 +71,10 @@ class PrimaryDriver final : public Driver {
   [[nodiscard]] std::uint32_t strangers() const noexcept;
   [[nodiscard]] std::uint32_t clients() const noexcept;
   [[nodiscard]] std::uint32_t catch_ups() const noexcept;
+  /// Of all streams of this loop, since it began.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept {
+    return counters.bytes_sealed.load(std::memory_order_relaxed);
+  }
   /// Somebody was told that as many are being fed as may be.
   void on_catch_up_refused(Instant now) noexcept { catch_up_refused_at_ = now; }
   [[nodiscard]] Instant catch_up_refused_at() const noexcept { return catch_up_refused_at_; }

@@ -47,6 +47,7 @@ void ProgramFeed::check_begin(const std::byte* records, Position begin, Position
 }
 
 bool ProgramFeed::feed(Position visible, Position read) {
+  full_ = false;
   if (stopped_ || !failure_.empty() || visible <= shown_) return false;
   const Position before = shown_;
   if (shown_ < floor_) read_log(visible, read);
@@ -62,7 +63,8 @@ bool ProgramFeed::feed(Position visible, Position read) {
 void ProgramFeed::copy(Position visible, Position read) {
   const Position room_end = read + rings_.bytes;
   Position end = visible;
-  if (end > room_end) {
+  full_ = end > room_end;
+  if (full_) {
     end = shown_;
     while (end < visible) {
       const Position next = record_end(rings_.received + offset(end), end);
@@ -93,6 +95,8 @@ bool ProgramFeed::begin_reading() {
 }
 
 void ProgramFeed::read_log(Position visible, Position read) {
+  // Frames as they are in the log may want more room than there is for a while.
+  full_ = shown_ > read && shown_ - read > rings_.bytes / 2;
   const bool begins = !reader_ || reader_->stopped();
   if (begins && !begin_reading()) return;
   const Position limit = std::min(visible, read + rings_.bytes);

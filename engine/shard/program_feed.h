@@ -41,6 +41,10 @@ class ProgramFeed final : private log::LogReader::Listener {
   /// program has read. True when there is more to see.
   bool feed(Position visible, Position read);
   [[nodiscard]] Position shown() const noexcept { return shown_; }
+  /// The receiving ring holds what follows.
+  [[nodiscard]] Position floor() const noexcept { return floor_; }
+  /// The program has not made room for what it may see.
+  [[nodiscard]] bool full() const noexcept { return full_; }
 
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   /// Brings nothing more. What is in flight still ends: see idle().
@@ -63,7 +67,8 @@ class ProgramFeed final : private log::LogReader::Listener {
   const std::function<void()> wake_;
   std::unique_ptr<log::LogReader> reader_;
   Position shown_;
-  Position floor_;        ///< the receiving ring holds what follows
+  Position floor_;
+  bool full_ = false;
   bool checked_ = false;  ///< a record begins at shown_
   bool stopped_ = false;
   std::string failure_;

@@ -17,6 +17,7 @@ namespace {
 /// The largest control message of a primary and its envelope.
 constexpr std::uint32_t kStagingBytes = 64u << 10;
 constexpr std::int64_t kHouse_ns = kSecond_ns;
+constexpr std::int64_t kLogHouse_ns = kSecond_ns / 4;
 
 std::int64_t ns(std::chrono::milliseconds time) { return time.count() * kMillisecond_ns; }
 
@@ -154,7 +155,7 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
   }
   acknowledgements_.reserve(transport::kEntriesPerMessage);
   commits_.reserve(transport::kEntriesPerMessage);
-  house_at_ = shard_.now() + kHouse_ns;
+  house_at_ = shard_.now();
   node_.on_session(loop_);
   for (ReplicaStream* stream : streams_) {
     stream->link = this;
@@ -302,6 +303,8 @@ std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
     fail(core::GoodbyeReason::protocol_violation, "frame of a stream of another loop");
     return nullptr;
   }
+  // Told early, so that what it makes visible is copied before this frame lies there.
+  if (stream->log() != nullptr) stream->machine().on_committed(envelope.committed);
   const auto verdict = stream->machine().check_frame(transport::frame_info(header));
   if (verdict != core::FrameVerdict::accept) {
     fail(core::GoodbyeReason::bad_frame, std::string(core::to_string(verdict)));
@@ -486,10 +489,9 @@ void ReplicaLink::expire(Instant now) {
 
 void ReplicaLink::keep_house(Instant now) {
   for (ReplicaStream* stream : streams_) {
-    stream->give_back_if_idle(now);
-    if (stream->log() != nullptr) stream->log()->keep_house(now);
+    stream->keep_house(now);
   }
-  house_at_ = now + kHouse_ns;
+  house_at_ = now + (node_.options().directory.empty() ? kHouse_ns : kLogHouse_ns);
 }
 
 Instant ReplicaLink::next_deadline(Instant now) const {

@@ -94,6 +94,7 @@ bool ReplicaStream::store() {
 
 void ReplicaStream::feed() {
   if (feed_->feed(machine_.exposed(), machine_.read())) link->touch(*this);
+  machine_.on_shown(feed_->shown(), feed_->floor(), feed_->full());
   if (feed_->failure().empty() || std::exchange(feed_failed_, true)) return;
   link->on_feed_failed(*this, feed_->failure());
 }
@@ -195,12 +196,28 @@ bool ReplicaStream::publish() {
 }
 
 std::byte* ReplicaStream::place(Position begin, Position end, Instant now) noexcept {
-  if (feed_) feed_->on_placed(end);
+  if (feed_) {
+    // What lies there now may have become visible with this very frame's envelope.
+    if (end > feed_->shown() + machine_.config().ring_bytes) feed();
+    feed_->on_placed(end);
+  }
   // The budget covers every ring, so this only counts.
   if (!resident_) resident_ = arena_.acquire();
   receiving = true;
   used_at = now;
   return ring_ + (begin & (machine_.config().ring_bytes - 1));
+}
+
+void ReplicaStream::keep_house(Instant now) {
+  give_back_if_idle(now);
+  if (!log_) return;
+  log_->keep_house(now);
+  const Position shown = feed_->shown();
+  if (shown == shown_at_house_ && shown < machine_.received()) {
+    machine_.on_nothing_shown();
+    link->touch(*this);
+  }
+  shown_at_house_ = shown;
 }
 
 void ReplicaStream::give_back_if_idle(Instant now) {

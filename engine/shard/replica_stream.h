@@ -89,8 +89,9 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
 
   /// Makes the machine's state visible; true when there is newly something to apply.
   bool publish();
-  /// Gives the ring's pages back when all of it is applied and nothing came for a while.
-  void give_back_if_idle(Instant now);
+  /// Gives the ring's pages back when all of it is applied and nothing came for a while, and looks
+  /// after the log. Now and then.
+  void keep_house(Instant now);
 
   ReplicaLink* link = nullptr;   ///< the connection that carries it
   bool touched = false;          ///< in the link's list of streams to publish
@@ -116,6 +117,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   [[nodiscard]] Position log_needed_from() const noexcept override { return machine_.applied(); }
   void on_log_cut(const log::LogEnd& end) override;
   void feed();
+  void give_back_if_idle(Instant now);
 
   core::ReplicaMachine machine_;
   std::unique_ptr<StreamLog> log_;
@@ -124,6 +126,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   std::optional<Position> cut_at_;
   std::unique_ptr<ProgramFeed> feed_;  ///< with a log
   bool feed_failed_ = false;
+  Position shown_at_house_ = 0;
   Shard& shard_;
   base::RingArena& arena_;
   const std::uint32_t slice_;

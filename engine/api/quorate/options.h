@@ -129,7 +129,9 @@ struct PrimaryOptions {
   /// With a directory: replicas and streams that are fed from the log at once, per loop; each takes
   /// two buffers of the largest frame, at least 1 MiB. 1 … 64; others wait.
   std::uint32_t catch_ups_max = 4;
-  std::uint64_t catch_up_bytes_per_second = 0;   ///< of each of them; 0: no limit
+  /// Of each of them; 0: no limit. Beside live writes each takes half as much again as they do, or
+  /// 64 MiB a second where they take little, but never more than this.
+  std::uint64_t catch_up_bytes_per_second = 0;
 
   EngineOptions engine;  ///< ignored when opened on an existing Engine
 

@@ -195,15 +195,73 @@ TEST_F(DurableReplica, AcknowledgesDurableOnlyWhatItsLogSaysAndShowsNothingBefor
   EXPECT_EQ(machine.exposed(), kStart + 64);
 }
 
-TEST_F(DurableReplica, GivesCreditForWhatItsLogHasTakenWhateverTheProgramHasRead) {
-  stream();
-  receive(kStart + 64);
+/// 64 more bytes are received, and shown is what lies before kStart.
+class DurableCredit : public DurableReplica {
+ protected:
+  DurableCredit() {
+    stream();
+    receive(kStart + 64);
+    machine.on_shown(kStart, kStart, false);
+  }
+};
+
+TEST_F(DurableCredit, WaitsForWhatIsCopiedForTheProgramThoughItsLogHasIt) {
+  machine.on_stored(kStart + 64);
+  EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
+  machine.on_durable(kStart + 64);
+  machine.on_shown(kStart + 64, kStart, false);
+  EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+}
+
+TEST_F(DurableCredit, WaitsForItsLogThoughItIsShownLater) {
+  machine.on_shown(kStart + 64, kStart, false);
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
-  machine.on_durable(kStart + 64);
-  machine.on_applied(400);
+}
+
+TEST_F(DurableCredit, DoesNotWaitForAProgramThatIsSlow) {
+  machine.on_stored(kStart + 64);
+  machine.on_shown(kStart, kStart, true);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+}
+
+TEST_F(DurableCredit, DoesNotWaitForLongForWhatNobodyCommits) {
+  machine.on_stored(kStart + 64);
+  machine.on_nothing_shown();
+  EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+  // What was given stays given, but nothing is added to it before more is shown.
+  machine.on_shown(kStart + 8, kStart, false);
+  receive(kStart + 128);
+  machine.on_stored(kStart + 128);
+  EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
+}
+
+TEST_F(DurableCredit, KeepsTheRingAsItIsForWhoReadsTheLogAndIsNear) {
+  machine.on_stored(kStart + 64);
+  machine.on_shown(kStart - 100, kStart + 16, false);
+  EXPECT_EQ(machine.credit_limit(), kStart + 16 + 4096u);
+}
+
+TEST_F(DurableCredit, DoesNotWaitForWhoReadsTheLogAndIsFar) {
+  receive(kStart + 4096);
+  machine.on_stored(kStart + 4096);
+  machine.on_shown(400, kStart + 4000, false);
+  EXPECT_EQ(machine.credit_limit(), kStart + 4096 + 4096u);
+}
+
+TEST_F(DurableCredit, TellsOfItWhenAQuarterOfTheRingHasBecomeFree) {
+  machine.on_stored(kStart + 64);
+  machine.on_acknowledged();
+  machine.on_shown(kStart + 64, kStart, false);
+  EXPECT_FALSE(machine.acknowledgement_due(false));
+  receive(kStart + 1088);
+  machine.on_stored(kStart + 1088);
+  machine.on_acknowledged();
+  machine.on_shown(kStart + 1024, kStart, false);
+  EXPECT_FALSE(machine.acknowledgement_due(false)) << "960 bytes";
+  machine.on_shown(kStart + 1088, kStart, false);
+  EXPECT_TRUE(machine.acknowledgement_due(false));
 }
 
 TEST_F(DurableReplica, CutsWhatThePrimaryNeverHadAndClaimsAgain) {

@@ -36,7 +36,7 @@ class Collecting : public testing::TestWithParam<Backend>, public SegmentCollect
     collector_->collect(oldest);
     finish();
   }
-  /// So many segments are finished.
+  /// So many segments are finished, and of the last one so much is used that the next is made.
   void write_segments(std::size_t count) {
     const std::uint64_t until = rig_->index.ranges().empty()
                                     ? count + 1
@@ -45,6 +45,10 @@ class Collecting : public testing::TestWithParam<Backend>, public SegmentCollect
       rig_->write(20, 8000);
     }
     settle_writer();
+    while (!rig_->has_file(until + 1)) {
+      rig_->write(10, 8000);
+      settle_writer();
+    }
   }
   Recovered recover(std::uint64_t oldest) {
     BlockingFiles files = rig_->blocking();
