@@ -94,7 +94,7 @@ Flaw decode_segment_header(ConstBlock block, SegmentHeader& header) noexcept {
   const bool rest_is_zero = is_zero(block.subspan<kHeaderBytes>());
   if (flaw == Flaw::zero && !rest_is_zero) return Flaw::bad_magic;
   if (flaw != Flaw::none) return flaw;
-  if (!rest_is_zero || (read.flags & ~kCut) != 0 || read.reserved != 0 ||
+  if (!rest_is_zero || read.flags > kAnew || read.reserved != 0 ||
       !all_zero(read.reserved2) || read.reserved3 != 0) {
     return Flaw::bad_reserved;
   }

@@ -46,6 +46,10 @@ struct StorageId {
 /// counts no more; their bytes stay as they are. The chain of units begins anew, so that
 /// previous_unit_crc says nothing about the unit before.
 inline constexpr std::uint16_t kCut = 1;
+/// Segment flag: the log begins here anew. Nothing of any earlier segment counts, and what ends at
+/// first_position need never have been in this log: a copy of all before it was installed. The
+/// chain of units begins anew as well, with whatever previous_unit_crc says. Never with kCut.
+inline constexpr std::uint16_t kAnew = 2;
 
 struct SegmentHeader {
   std::uint32_t magic = kSegmentMagic;           //   0

@@ -52,11 +52,12 @@ void LogReader::start(Position from) {
   CHECK(!started_);
   started_ = true;
   position_ = released_ = from;
+  generation_ = index_.generation();
   pump();
 }
 
 bool LogReader::next(Position limit, Frame& frame) {
-  if (failed() || stopped_ || !started_) return false;
+  if (failed() || stopped_ || !started_ || is_gone()) return false;
   if (was_cut()) {
     fail({Errc::fenced, directory_ + ": cut before " + std::to_string(position_)});
     return false;
@@ -73,6 +74,14 @@ bool LogReader::next(Position limit, Frame& frame) {
   position_ = frame.header.end;
   handed_segment_ = buffer.segment();
   buffer.take(chain_);
+  return true;
+}
+
+/// What lies in the buffers may not be what the log that began anew has there.
+bool LogReader::is_gone() {
+  if (generation_ == index_.generation()) return false;
+  fail({Errc::needs_full_copy, directory_ + ": begins anew at " + std::to_string(index_.first()) +
+                                   ", read up to " + std::to_string(position_)});
   return true;
 }
 
@@ -141,6 +150,7 @@ bool LogReader::place_first() {
 
 /// Goes on to the segment in which the next unit is. False: it is not durable yet.
 bool LogReader::locate() {
+  if (is_gone()) return false;
   if (place_.segment == 0 && !place_first()) return false;
   for (;;) {
     const SegmentRange* range = index_.range_of(place_.segment);

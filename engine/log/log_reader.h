@@ -64,9 +64,9 @@ class LogReader {
   /// The end of the last frame that was handed out.
   [[nodiscard]] Position position() const noexcept { return position_; }
   [[nodiscard]] bool failed() const noexcept { return !error_.text.empty(); }
-  /// Final. needs_full_copy: the log no longer reaches back so far. fenced: what was handed out has
-  /// been cut from the log. corrupt: file, offset and flaw, or a position at which no frame begins.
-  /// io: the operating system refused.
+  /// Final. needs_full_copy: the log no longer reaches back so far, or has begun anew since this
+  /// was started. fenced: what was handed out has been cut from the log. corrupt: file, offset and
+  /// flaw, or a position at which no frame begins. io: the operating system refused.
   [[nodiscard]] const Error& error() const noexcept { return error_; }
 
  private:
@@ -88,6 +88,7 @@ class LogReader {
   bool locate();
   bool place_first();
   bool was_cut() const noexcept;
+  bool is_gone();
   [[nodiscard]] Position counted_end(std::uint64_t segment) const noexcept;
   void pump();
   void begin_load();
@@ -108,6 +109,7 @@ class LogReader {
   std::size_t load_ = 0;               ///< filled next
   Position position_ = 0;
   Position released_ = 0;
+  std::uint64_t generation_ = 0;       ///< of the index, when this was started
   std::uint64_t handed_segment_ = 0;   ///< of the last frame that was handed out
   FrameChain chain_;
   ReadPlace place_;                    ///< to be read next; segment 0: not known yet

@@ -59,17 +59,18 @@ LogWriter::~LogWriter() {
 void LogWriter::start() {
   machine_.begin_segment(kBlockBytes, end_.position);
   told_durable_ = end_.position;
-  // Behind a cut, no file that is there already is gone on with or replaced.
-  segment_number_ = start_.cut ? start_.last_segment : start_.segment;
+  // No file that is there already is gone on with or replaced then.
+  segment_number_ = start_.parts() ? start_.last_segment : start_.segment;
   // A segment says how large a window may be torn in it. With another window, a new one is begun.
-  const bool goes_on = !start_.cut && start_.segment != 0 &&
+  const bool goes_on = !start_.parts() && start_.segment != 0 &&
                        start_.header.segment_bytes == options_.limits.segment_bytes &&
                        start_.header.unit_bytes_max == options_.limits.unit_bytes_max &&
                        start_.header.units_in_flight == options_.limits.units_in_flight;
   maker_.make(segment_number_ + 1);
   if (!goes_on) {
     rotation_ = Rotation::wanted;
-    maker_.allow(options_.limits.segment_bytes);
+    // A log that is new may take its time; one that goes on is waited for.
+    start_.segment == 0 ? maker_.allow(options_.limits.segment_bytes) : maker_.finish();
     return;
   }
   segment_.path = segment_path(directory_, segment_number_);
@@ -263,8 +264,9 @@ SegmentHeader LogWriter::next_header() const {
   header.storage = start_.identity.storage;
   header.stream = start_.identity.stream;
   header.number = maker_.number();
-  const bool at_cut = start_.cut && header.number == start_.last_segment + 1;
-  header.flags = at_cut ? kCut : std::uint16_t{0};
+  if (start_.parts() && header.number == start_.last_segment + 1) {
+    header.flags = start_.anew ? kAnew : kCut;
+  }
   header.first_position = end_.position;
   header.segment_bytes = options_.limits.segment_bytes;
   header.unit_bytes_max = options_.limits.unit_bytes_max;

@@ -36,6 +36,11 @@ struct LogOptions {
 /// known_durable in the metadata is lowered to that position. Writing goes on in a new segment that
 /// says so, and nothing old is touched: a crash leaves either the log before the cut or the one
 /// after it, and it is cut for certain once the writer is ready.
+///
+/// To begin the log anew, at a position that it need not reach, `end` is what ends there and `anew`
+/// is set. A crash leaves either the old log or the new one, which has nothing yet. Nothing is
+/// appended, and nothing told, until the writer is ready and then metadata has been saved with the
+/// number of the new segment as oldest_segment.
 struct WriteStart {
   LogIdentity identity;
   LogEnd end;
@@ -44,6 +49,10 @@ struct WriteStart {
   SegmentHeader header;       ///< its header
   std::uint64_t last_segment = 0;  ///< the greatest number there is, readable or not; 0: none
   bool cut = false;
+  bool anew = false;  ///< not with cut
+
+  /// Writing goes on in a segment of its own, behind all numbers there are.
+  [[nodiscard]] bool parts() const noexcept { return cut || anew; }
 };
 
 class LogWriter final : private SegmentMaker::Listener {

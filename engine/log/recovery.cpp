@@ -148,13 +148,24 @@ void Recovery::set_fault(const std::string& where, std::string_view why) {
 }
 
 Status Recovery::scan_segments() {
-  const std::uint64_t oldest = metadata_.latest().oldest_segment;
+  std::uint64_t oldest = metadata_.latest().oldest_segment;
   Status status = segments_.prepare(result_.start.identity, oldest);
   if (!status) return status;
   raise_floor();
-  begun_ = oldest == 1;
+  const FoundSegment* anew = segments_.anew();
+  if (anew != nullptr) {
+    oldest = anew->number;
+    result_.anew = AnewStart{anew->number, anew->header.first_position};
+  }
+  result_.oldest_segment = oldest;
+  begun_ = oldest == 1 && anew == nullptr;
   last_number_ = oldest - 1;
-  if (segments_.all().empty() && (result_.floor > 0 || oldest > 1)) {
+  const std::vector<FoundSegment>& all = segments_.all();
+  beginning_.reset();
+  if (!all.empty() && all.front().number == oldest && all.front().sound()) {
+    beginning_ = all.front().header.first_position;
+  }
+  if (all.empty() && (result_.floor > 0 || oldest > 1)) {
     set_fault(directory_, "no segment is left of what was durable");
   }
   std::size_t at = 0;
@@ -244,8 +255,13 @@ void Recovery::raise_floor() {
 bool Recovery::is_behind(const FoundSegment& found) const {
   if (found.cut == kNoCut) return false;
   if (begun_) return found.cut <= result_.start.end.position;
-  return found.number == last_number_ + 1 && found.sound() &&
-         found.header.first_position >= found.cut;
+  // All of the first one may be cut, and then whatever comes before the segment that does so.
+  return beginning_ && found.cut <= *beginning_ && !is_cut_before(found);
+}
+
+/// Whether a later segment cuts the log before the place where this one began it anew.
+bool Recovery::is_cut_before(const FoundSegment& found) const {
+  return found.begins_anew() && found.cut > 0 && found.cut < found.header.first_position;
 }
 
 /// Whether this segment is the one after what has been read. Says why not.
@@ -255,9 +271,11 @@ bool Recovery::follows(const FoundSegment& found) {
     return false;
   };
   // What was lost between a cut and its place counts no more: else it would not fall on an end.
-  const bool in_row = found.number == last_number_ + 1 || (begun_ && found.cuts());
+  const bool in_row =
+      found.number == last_number_ + 1 || ((begun_ || beginning_) && found.cuts());
   if (!in_row) return refuse("a segment before it is missing");
   if (!found.sound()) return refuse(to_string(found.flaw));
+  if (is_cut_before(found)) return refuse("a later segment cuts the log before this beginning");
   const SegmentHeader& header = found.header;
   const LogEnd named{header.first_position, header.previous_unit_crc,
                      {header.previous_epoch_number, header.previous_epoch_incarnation},

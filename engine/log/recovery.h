@@ -19,6 +19,14 @@
 // skipped, damaged or not. What lies before it was durable when the log was cut, so a cut that does
 // not fall on the end of a frame that is there is a fault. Of the first segment that is retained
 // the header must be whole all the same: nothing else tells where the log begins.
+//
+// A segment may also say that the log begins with it anew. The last one of these that has a whole
+// header is the oldest that is retained, whatever metadata says, and what is before it is left
+// over. So the log is the new one from the moment this header is on the disk, and the old one
+// until then; nothing may be reported of the new one before metadata names it as the oldest, or
+// damage to this one header would bring the old log back. No log is cut before the place where it
+// began anew, as nothing of it is there: that is a fault. Only a cut to the very beginning names
+// nothing that would have to be there; it gives up the log as a whole, this beginning with it.
 
 #include <optional>
 #include <string>
@@ -48,11 +56,20 @@ struct TornTail {
   std::uint64_t zero_end = 0;  ///< zeroed up to here
 };
 
+/// The log began anew: in that segment, at that position.
+struct AnewStart {
+  std::uint64_t segment = 0;
+  Position position = 0;
+};
+
 struct Recovered {
   RecoveryState state = RecoveryState::none;
   std::string why;           ///< of a fault or a cut: place and reason, one line
   WriteStart start;
   LogEnd first;              ///< where the retained log begins: what ends there
+  /// What is before it is left over; metadata is to say so before any of that goes.
+  std::uint64_t oldest_segment = 1;
+  std::optional<AnewStart> anew;  ///< none: it did not, or that segment was given up
   Position floor = 0;        ///< everything before was durable for certain
   /// In a fault: what was ever stored here lies before it, as far as anything on disk tells. Not
   /// before start.end.position.
@@ -94,6 +111,7 @@ class Recovery {
   Status survey(std::size_t from);
   void raise_floor();
   bool is_behind(const FoundSegment& found) const;
+  bool is_cut_before(const FoundSegment& found) const;
   bool follows(const FoundSegment& found);
   void take(const FoundSegment& found, const SegmentScan& scan);
   bool finish_segment(std::size_t at, const SegmentScan& scan);
@@ -113,7 +131,9 @@ class Recovery {
   SegmentSet segments_;
   std::span<std::byte> content_;    ///< of the segment that was read last
   std::uint64_t last_number_ = 0;   ///< of what was read or skipped
-  bool begun_ = false;              ///< where the log begins is known
+  bool begun_ = false;              ///< what counts of it has been met
+  /// As the header of the first segment that is retained says; none: it is missing or damaged.
+  std::optional<Position> beginning_;
 };
 
 }  // namespace quorate::log

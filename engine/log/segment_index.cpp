@@ -45,6 +45,15 @@ void SegmentIndex::on_segment(std::uint64_t number, Position first, std::uint64_
   reserve_for(bytes);
 }
 
+void SegmentIndex::begin_anew(std::uint64_t number, Position first, std::uint64_t bytes) {
+  CHECK(ranges_.empty() || number > ranges_.back().number);
+  ranges_.clear();
+  entries_.clear();
+  total_bytes_ = 0;
+  ++generation_;
+  on_segment(number, first, bytes);
+}
+
 void SegmentIndex::on_unit(const DurableUnit& unit) {
   CHECK(!ranges_.empty() && unit.segment == ranges_.back().number && unit.first == end());
   ranges_.back().end = unit.end;

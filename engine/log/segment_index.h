@@ -59,6 +59,9 @@ class SegmentIndex {
   /// A segment was begun. One that begins before the end of the log cuts what lies behind. Numbers
   /// are left out where a fault was cut off: what has them does not count.
   void on_segment(std::uint64_t number, Position first, std::uint64_t bytes);
+  /// The same for a segment with which the log begins anew: it is the only one then, and readers
+  /// of what was there before have nothing to go on with.
+  void begin_anew(std::uint64_t number, Position first, std::uint64_t bytes);
   /// In order.
   void on_unit(const DurableUnit& unit);
   /// Segments before this one are no longer there. The last one always is.
@@ -73,6 +76,8 @@ class SegmentIndex {
   [[nodiscard]] std::span<const SegmentRange> ranges() const noexcept { return ranges_; }
   [[nodiscard]] std::span<const IndexEntry> entries() const noexcept { return entries_; }
 
+  /// How often the log began anew since this was made.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] Position first() const noexcept;  ///< the oldest that can be read
   [[nodiscard]] Position end() const noexcept;    ///< of what is durable
   /// Where in that segment to stop reading: nothing behind it counts.
@@ -88,6 +93,7 @@ class SegmentIndex {
   std::vector<IndexEntry> entries_;
   std::uint64_t tail_ = 0;
   std::uint64_t total_bytes_ = 0;
+  std::uint64_t generation_ = 0;
 };
 
 }  // namespace quorate::log

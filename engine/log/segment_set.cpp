@@ -41,7 +41,21 @@ Status SegmentSet::prepare(const LogIdentity& identity, std::uint64_t oldest) {
     if (!*empty) break;
     found_.pop_back();
   }
+  forget_before_anew();
   return place_cuts();
+}
+
+/// By the header alone, damaged or not what lies before it: metadata that says so may not have been
+/// saved yet, and some of the files may be gone.
+void SegmentSet::forget_before_anew() {
+  const auto last = std::find_if(found_.rbegin(), found_.rend(), [](const FoundSegment& found) {
+    return found.begins_anew();
+  });
+  if (last != found_.rend()) found_.erase(found_.begin(), std::prev(last.base()));
+}
+
+const FoundSegment* SegmentSet::anew() const noexcept {
+  return !found_.empty() && found_.front().begins_anew() ? &found_.front() : nullptr;
 }
 
 Flaw SegmentSet::check_header(const FoundSegment& found) const {

@@ -33,6 +33,9 @@ struct FoundSegment {
 
   [[nodiscard]] bool sound() const noexcept { return flaw == Flaw::none; }
   [[nodiscard]] bool cuts() const noexcept { return sound() && (header.flags & kCut) != 0; }
+  [[nodiscard]] bool begins_anew() const noexcept {
+    return sound() && (header.flags & kAnew) != 0;
+  }
 };
 
 class SegmentSet {
@@ -43,8 +46,11 @@ class SegmentSet {
   /// The greatest number that was listed.
   [[nodiscard]] std::uint64_t last_number() const noexcept { return last_number_; }
   /// Reads all headers. Segments below `oldest` are left over from a removal and are ignored, as
-  /// are those at the end that were made and never begun.
+  /// are those before the last one that began the log anew, and those at the end that were made
+  /// and never begun.
   Status prepare(const LogIdentity& identity, std::uint64_t oldest);
+  /// The segment with which the log that is retained began anew; null: it did not.
+  [[nodiscard]] const FoundSegment* anew() const noexcept;
   [[nodiscard]] std::vector<FoundSegment>& all() noexcept { return found_; }
 
   /// What can be read of it. Lasts until the next call.
@@ -55,6 +61,7 @@ class SegmentSet {
   Status read_header(FoundSegment& found);
   Result<bool> never_begun(const FoundSegment& found);
   Status place_cuts();
+  void forget_before_anew();
   [[nodiscard]] Flaw check_header(const FoundSegment& found) const;
   [[nodiscard]] std::uint32_t unit_bytes_max() const;
 

@@ -155,6 +155,7 @@ Status LogOpening::begin(OpenedLog& opened, const Epoch& epoch) {
   metadata.promised_number = epoch.number;
   metadata.promised_incarnation = epoch.incarnation;
   metadata.known_durable = opened.found.start.end.position;
+  metadata.oldest_segment = std::max(metadata.oldest_segment, opened.found.oldest_segment);
   return save(opened, metadata);
 }
 

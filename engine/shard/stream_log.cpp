@@ -30,7 +30,7 @@ StreamLog::StreamLog(reactor::Reactor& reactor, const OpenedLog& opened,
       retention_(opened.retention, reactor.now()),
       collector_(reactor.files(), opened.directory, *this),
       // What was made ahead is not begun, and is made again.
-      last_segment_(start_.cut ? start_.last_segment : start_.segment),
+      last_segment_(start_.parts() ? start_.last_segment : start_.segment),
       recycled_from_(start_.last_segment + 1),
       promised_{opened.metadata.promised_number, opened.metadata.promised_incarnation},
       wanted_promise_(promised_),
@@ -116,14 +116,16 @@ void StreamLog::promise(const Epoch& epoch) {
   if (!metadata_.saving() && !failed_ && wanted_promise_ > promised_) save(remembered());
 }
 
-/// A save never takes back what an earlier one said, but for a cut.
+/// A save never takes back what an earlier one said, but for a cut. While the header of a log that
+/// begins anew is in flight, it is the old log that has to be there.
 log::Metadata StreamLog::remembered() const noexcept {
+  const Position reached = cut_ == Cut::starting ? durable() : writer_->durable();
   log::Metadata metadata = metadata_.latest();
   metadata.promised_number = wanted_promise_.number;
   metadata.promised_incarnation = wanted_promise_.incarnation;
-  metadata.known_durable = std::max<Position>(metadata.known_durable, writer_->durable());
+  metadata.known_durable = std::max<Position>(metadata.known_durable, reached);
   metadata.known_committed =
-      std::max<Position>(metadata.known_committed, std::min(committed_, writer_->durable()));
+      std::max<Position>(metadata.known_committed, std::min(committed_, reached));
   metadata.oldest_segment = std::max(metadata.oldest_segment, oldest_kept_);
   return metadata;
 }
@@ -136,6 +138,10 @@ void StreamLog::on_saved(const Status& status) {
     phase_ = Phase::closed;
   } else if (cut_ == Cut::saving && latest.known_durable == cut_end_.position) {
     cut_ = Cut::stopping;
+  } else if (cut_ == Cut::remembering && latest.oldest_segment == oldest_kept_ &&
+             phase_ == Phase::open && !failed_) {
+    collector_.collect(oldest_kept_);
+    tell_cut();
   } else if (!failed_ && wanted_promise_ > promised_) {
     save(remembered());
   } else if (phase_ == Phase::open && !failed_) {
@@ -152,19 +158,30 @@ void StreamLog::on_saved(const Status& status) {
 
 void StreamLog::on_durable(Position durable) {
   owner_.on_log_durable(durable);
-  cut_step();
+  // The writer is not replaced from within its own completion.
+  if (cut_ == Cut::draining) cut_step();
   close_step();
 }
 
 void StreamLog::on_segment_begun(const log::SegmentHeader& header) {
   last_segment_ = header.number;
   retention_due_ = true;
-  if ((header.flags & log::kCut) != 0) recycled_from_ = header.number;
+  if (header.flags != 0) recycled_from_ = header.number;
+  if ((header.flags & log::kAnew) != 0) return on_segment_anew(header);
   index_.on_segment(header.number, header.first_position, header.segment_bytes);
   retention_.on_segment(header.number, reactor_.now());
+  if (cut_ == Cut::starting) tell_cut();
+}
+
+/// From here on recovery finds the new log; that no damage brings the old one back is what the
+/// metadata is for.
+void StreamLog::on_segment_anew(const log::SegmentHeader& header) {
+  index_.begin_anew(header.number, header.first_position, header.segment_bytes);
+  retention_.on_segment(header.number, reactor_.now());
+  oldest_kept_ = header.number;
   if (cut_ != Cut::starting) return;
-  cut_ = Cut::none;
-  owner_.on_log_cut(cut_end_);
+  cut_ = Cut::remembering;
+  cut_step();
 }
 
 void StreamLog::on_log_failed(const Error& error) { fail(error); }
@@ -191,8 +208,18 @@ void StreamLog::fail(const Error& error) {
 void StreamLog::cut(Position position) {
   if (failed_ || cutting() || phase_ != Phase::open) return;
   cut_ = Cut::draining;
+  anew_ = false;
   cut_at_ = position;
   cut_step();
+}
+
+void StreamLog::begin_anew(const log::LogEnd& at) {
+  if (failed_ || cutting() || phase_ != Phase::open) return;
+  DCHECK(at.position > taken());
+  anew_ = true;
+  cut_end_ = at;
+  cut_ = Cut::stopping;
+  writer_->stop();
 }
 
 void StreamLog::cut_step() {
@@ -209,6 +236,7 @@ void StreamLog::cut_step() {
     return finder_->start(cut_at_);
   }
   if (cut_ == Cut::stopping && idle()) return begin_behind_cut();
+  if (cut_ == Cut::remembering && !metadata_.saving()) return save(remembered());
   if (cut_ != Cut::saving || metadata_.saving()) return;
   log::Metadata metadata = remembered();
   metadata.known_durable = cut_end_.position;
@@ -230,8 +258,10 @@ void StreamLog::on_tail_found(const Result<log::LogEnd>& end) {
 void StreamLog::begin_behind_cut() {
   log::WriteStart start = start_;
   start.end = cut_end_;
-  start.cut = true;
+  start.cut = !anew_;
+  start.anew = anew_;
   start.last_segment = last_segment_;
+  durable_before_ = writer_->durable();
   cut_ = Cut::starting;
   finder_.reset();
   // What the writer before had met, only that one would have taken back.
@@ -239,6 +269,13 @@ void StreamLog::begin_behind_cut() {
   writer_ =
       std::make_unique<log::LogWriter>(reactor_.files(), directory_, options_, start, *this);
   writer_->start();
+}
+
+/// A promise that was asked for while the end was being saved has waited.
+void StreamLog::tell_cut() {
+  cut_ = Cut::none;
+  if (wanted_promise_ > promised_ && !metadata_.saving()) save(remembered());
+  owner_.on_log_cut(cut_end_);
 }
 
 // Closing.

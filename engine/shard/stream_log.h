@@ -38,7 +38,7 @@ class StreamLog final : public log::LogWriter::Listener,
     virtual void on_log_trouble(const Error& error) = 0;
     /// The lowest position that somebody still needs of the log.
     [[nodiscard]] virtual Position log_needed_from() const = 0;
-    /// It ends there now: see cut().
+    /// It ends there now: see cut() and begin_anew().
     virtual void on_log_cut(const log::LogEnd& end) { static_cast<void>(end); }
 
    protected:
@@ -68,6 +68,13 @@ class StreamLog final : public log::LogWriter::Listener,
   /// What was taken behind the last frame that ends at `position` or before counts no more; that
   /// frame is told by on_log_cut(). Nothing is taken meanwhile. Never below what is committed.
   void cut(Position position);
+  /// The log goes on behind `at`, which it need never have had; nothing before counts any more,
+  /// also of what was taken and is not durable yet. on_log_cut(at) tells when that is certain; until
+  /// then a crash leaves either log. Readers of what was there before end with needs_full_copy.
+  /// Without effect, as cut(), on a log that is closed, has failed or is cutting(). The caller has
+  /// made sure that `at` lies behind what was taken.
+  void begin_anew(const log::LogEnd& at);
+  /// Nothing is taken meanwhile. Until what was asked for has been told.
   [[nodiscard]] bool cutting() const noexcept { return cut_ != Cut::none; }
 
   /// Writes what was taken, remembers that nothing can be torn, and ends. See closed().
@@ -84,7 +91,10 @@ class StreamLog final : public log::LogWriter::Listener,
   [[nodiscard]] std::optional<Position> unit_around(Position position) const;
   [[nodiscard]] Position first() const noexcept { return index_.first(); }
   [[nodiscard]] Position taken() const noexcept { return writer_->end(); }
-  [[nodiscard]] Position durable() const noexcept { return writer_->durable(); }
+  /// Of a log that begins anew, that of the one before until it is told.
+  [[nodiscard]] Position durable() const noexcept {
+    return anew_ && cut_ >= Cut::starting ? durable_before_ : writer_->durable();
+  }
   [[nodiscard]] std::uint64_t disk_bytes() const noexcept { return index_.total_bytes(); }
   [[nodiscard]] log::RetentionState retention() const noexcept { return retention_state_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
@@ -96,7 +106,17 @@ class StreamLog final : public log::LogWriter::Listener,
 
  private:
   enum class Phase : std::uint8_t { open, draining, saving, closed };
-  enum class Cut : std::uint8_t { none, draining, finding, saving, stopping, starting };
+  /// A log that begins anew goes from stopping to remembering; one that is cut from draining to
+  /// starting.
+  enum class Cut : std::uint8_t {
+    none,
+    draining,
+    finding,
+    saving,
+    stopping,
+    starting,
+    remembering,
+  };
 
   void on_durable(Position durable) override;
   void on_unit_durable(const log::DurableUnit& unit) override { index_.on_unit(unit); }
@@ -116,6 +136,8 @@ class StreamLog final : public log::LogWriter::Listener,
   void cut_step();
   void on_tail_found(const Result<log::LogEnd>& end);
   void begin_behind_cut();
+  void on_segment_anew(const log::SegmentHeader& header);
+  void tell_cut();
   void retain(Instant now);
   void save(const log::Metadata& metadata) { metadata_.save(metadata, *this); }
   [[nodiscard]] log::Metadata remembered() const noexcept;
@@ -139,6 +161,8 @@ class StreamLog final : public log::LogWriter::Listener,
   std::uint64_t recycled_from_ = 0;
   Phase phase_ = Phase::open;
   Cut cut_ = Cut::none;
+  bool anew_ = false;  ///< it is not cut but begins anew
+  Position durable_before_ = 0;
   Position cut_at_ = 0;
   log::LogEnd cut_end_;
   std::unique_ptr<TailFinder> finder_;

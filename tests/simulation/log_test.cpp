@@ -19,6 +19,7 @@ TEST(LogCrash, ImagesOfEveryFaultKeepWhatWasReportedDurable) {
   EXPECT_GT(totals.faults, 0u) << "nothing was ever damaged";
   EXPECT_GT(totals.torn_writes, 0u);
   EXPECT_GT(totals.truncations, 1000u);
+  EXPECT_GT(totals.restarts, 1000u);
   EXPECT_GT(totals.undone, 0u) << "no crash ever met a cut";
   EXPECT_GT(totals.reused, 1000u);
 }

@@ -107,6 +107,7 @@ int dump_log(const LogCommandOptions& options, const DumpOptions& dump) {
     if (verdict_word(*facts, {}) != "whole") {
       fmt::print(stderr, "stream {}: {}\n", facts->stream, verdict_text(*facts, {}));
     }
+    if (facts->found.anew) fmt::print(stderr, "stream {}: {}\n", facts->stream, anew_text(*facts));
     good = good && is_good(*facts, {});
   }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

@@ -119,6 +119,7 @@ std::string stream_text(const StreamFacts& facts) {
                         metadata.known_committed, metadata.known_durable,
                         facts.found.first.position, facts.found.start.end.position);
   }
+  if (facts.found.anew) text += fmt::format("  begun anew       {}\n", anew_text(facts));
   text += fmt::format("  on disk          {}\n", byte_text(facts.disk_bytes));
   if (facts.cut_copies > 0) text += fmt::format("  copies of cuts   {}\n", facts.cut_copies);
   return text + epochs_table(facts) + segments_table(facts);

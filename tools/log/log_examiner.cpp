@@ -85,7 +85,7 @@ class Counter final : public log::FrameVisitor {
 
 Role role_of(const SegmentFacts& segment, const StreamFacts& facts, bool read) {
   const bool known = facts.found.state != log::RecoveryState::lost_identity;
-  if (known && segment.number < facts.metadata.oldest_segment) return Role::left_over;
+  if (known && segment.number < facts.found.oldest_segment) return Role::left_over;
   if (!read) return facts.found.state == log::RecoveryState::whole ? Role::spare : Role::unknown;
   const bool last = segment.number == facts.found.start.segment;
   return segment.units == 0 && !last ? Role::behind_cut : Role::begun;

@@ -36,12 +36,24 @@ std::string verdict_text(const StreamFacts& facts, const ContentFacts& content) 
                      found.torn->path, found.torn->used_end - found.torn->offset, found.why);
 }
 
+std::string anew_text(const StreamFacts& facts) {
+  if (!facts.found.anew) return "";
+  return fmt::format("segment {} began the log anew at position {}: nothing of earlier segments "
+                     "counts",
+                     facts.found.anew->segment, facts.found.anew->position);
+}
+
 void add_verdict(JsonObject& json, const StreamFacts& facts, const ContentFacts& content) {
   const log::Recovered& found = facts.found;
   const std::string& why = content.first_bad.empty() ? found.why : content.first_bad;
   json.add("state", verdict_word(facts, content)).add("why", why);
   if (found.state == RecoveryState::fault) {
     json.add("unknown_from", found.start.end.position).add("unknown_until", found.unknown_until);
+  }
+  if (found.anew) {
+    JsonObject anew;
+    anew.add("segment", found.anew->segment).add("position", found.anew->position);
+    json.raw("anew", anew.text());
   }
   if (!found.torn) return;
   JsonObject torn;

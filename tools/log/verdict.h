@@ -25,6 +25,8 @@ struct ContentFacts {
 [[nodiscard]] std::string verdict_word(const StreamFacts& facts, const ContentFacts& content);
 /// One line: the word, and where and why.
 [[nodiscard]] std::string verdict_text(const StreamFacts& facts, const ContentFacts& content);
+/// One line: where the log began anew; empty: it did not.
+[[nodiscard]] std::string anew_text(const StreamFacts& facts);
 /// Adds state, why and what is unknown or torn.
 void add_verdict(JsonObject& json, const StreamFacts& facts, const ContentFacts& content);
 

@@ -91,6 +91,7 @@ std::string stream_text(const StreamFacts& facts, const ContentFacts& content) {
                       facts.found.first.position, facts.found.start.end.position,
                       facts.found.segments.size(), facts.found.units, content.frames,
                       content.records);
+  if (facts.found.anew) text += fmt::format("  {}\n", anew_text(facts));
   if (facts.found.stray_blocks > 0) {
     text += fmt::format("  {} blocks behind the end of finished segments are explained by nothing; "
                         "no record lies there\n",

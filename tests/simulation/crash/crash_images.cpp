@@ -23,6 +23,7 @@ LogLife life_of(std::uint64_t workload) {
   life.closes = workload % 3 == 1;
   life.power = true;
   life.cuts = workload % 4 >= 2;
+  life.restarts = workload % 4 == 1 || workload % 6 == 0;
   life.reuses = workload % 5 <= 2;
   return life;
 }
@@ -43,11 +44,13 @@ void go_on(LogHost& host, std::uint64_t seed) {
   second.power = draw.chance(500);
   second.frames = 10;
   second.cuts = draw.chance(300);
+  second.restarts = draw.chance(300);
   second.reuses = draw.chance(500);
   if (draw.chance(700)) host.live(second);
   LogLife third;
   third.frames = 10;
   third.cuts = draw.chance(300);
+  third.restarts = draw.chance(300);
   third.reuses = draw.chance(500);
   third.power = draw.chance(500);
   third.closes = draw.chance(300);
@@ -84,6 +87,7 @@ void run_crash_image(const CrashImage& image, CrashTotals& totals) {
   totals.recovered_bytes += host->recovered_bytes;
   totals.cuts += host->cuts;
   totals.truncations += host->truncations;
+  totals.restarts += host->restarts;
   totals.undone += host->undone;
   totals.reused += host->reused;
   totals.faults += host->faults;

@@ -27,7 +27,8 @@ struct CrashTotals {
   std::uint64_t recovered_bytes = 0;
   std::uint64_t cuts = 0;         ///< of torn tails
   std::uint64_t truncations = 0;  ///< of the log
-  std::uint64_t undone = 0;       ///< truncations that a crash left undone
+  std::uint64_t restarts = 0;     ///< of the log, at a later position
+  std::uint64_t undone = 0;       ///< truncations and restarts that a crash left undone
   std::uint64_t reused = 0;       ///< segments
   std::uint64_t faults = 0;
   std::uint64_t refusals = 0;

@@ -203,7 +203,7 @@ bool LogHost::save(log::MetadataFile& metadata, log::Metadata content) {
 
 void LogHost::append_some(log::LogWriter& writer, std::uint32_t& left) {
   while (left > 0 && !draw_.chance(300)) {
-    const log::LogEnd end = history_.empty() ? log::LogEnd{} : log::end_after(history_.back());
+    const log::LogEnd end = history_.empty() ? base_ : log::end_after(history_.back());
     const auto records = static_cast<std::size_t>(8 * draw_.magnitude(1, 700));
     LogFrame frame = log::make_frame(end, {epoch_, 7}, records);
     if (writer.append(frame.header, frame.pieces()) != log::Admission::taken) break;
@@ -216,13 +216,16 @@ void LogHost::append_some(log::LogWriter& writer, std::uint32_t& left) {
 /// At the end of any frame that was found, and of none.
 void LogHost::begin_cut(log::WriteStart& start, log::Metadata& content) {
   before_cut_ = history_;
+  before_cut_base_ = base_;
   before_cut_durable_ = durable_;
   cut_open_ = true;
+  cut_anew_ = false;
   cut_settled_ = false;
   history_.resize(static_cast<std::size_t>(
       draw_.between(0, static_cast<std::int64_t>(found_))));
   const std::uint32_t crc = start.end.unit_crc;
-  start.end = history_.empty() ? log::LogEnd{0, crc, {}, 0} : log::end_after(history_.back(), crc);
+  start.end = history_.empty() ? base_ : log::end_after(history_.back());
+  start.end.unit_crc = crc;
   start.cut = true;
   durable_ = start.end.position;
   // What states more from now on may be gone at any moment.
@@ -257,13 +260,35 @@ void LogHost::reuse(const log::LogWriter& writer) {
 void LogHost::write(log::MetadataFile& metadata, const Recovered& recovered) {
   log::Metadata content = metadata.latest();
   content.flags = 0;
+  content.oldest_segment = std::max(content.oldest_segment, recovered.oldest_segment);
   log::WriteStart start = recovered.start;
-  if (life_.cuts) begin_cut(start, content);
+  if (life_.cuts) {
+    begin_cut(start, content);
+  } else if (life_.restarts) {
+    begin_anew(start);
+  }
   if (!save(metadata, content)) return;
+  log::SegmentCollector collector(*files_, kDirectory, *this);
   log::LogWriter writer(*files_, kDirectory, options_, start, *this);
   writer.start();
-  std::uint32_t left = life_.frames;
   ++epoch_;
+  if (!start.anew || settle_anew(writer, metadata, start.last_segment + 1)) {
+    if (life_.restarts && !collector.start(metadata.latest().oldest_segment)) failed_ = true;
+    write_frames(writer, metadata);
+  }
+  writer.stop();
+  collector.stop();
+  while (!writer.idle() || metadata.saving() || !collector.idle()) turn();
+  const bool whole = !dead_ && !failed_;
+  if (!whole || !life_.closes) return;
+  content = metadata.latest();
+  content.flags = log::kClosed;
+  content.known_durable = saved_mark_ = durable_;
+  static_cast<void>(save(metadata, content));
+}
+
+void LogHost::write_frames(log::LogWriter& writer, log::MetadataFile& metadata) {
+  std::uint32_t left = life_.frames;
   std::uint64_t rounds = 0;
   while (!dead_ && !failed_ && (left > 0 || writer.durable() < writer.end())) {
     if (life_.reuses && draw_.chance(150)) reuse(writer);
@@ -278,14 +303,6 @@ void LogHost::write(log::MetadataFile& metadata, const Recovered& recovered) {
     if (rounds > kRoundsMax) violate("it hangs");
     if (!violation_.empty()) break;
   }
-  writer.stop();
-  while (!writer.idle() || metadata.saving()) turn();
-  const bool whole = !dead_ && !failed_;
-  if (!whole || !life_.closes || dead_) return;
-  content = metadata.latest();
-  content.flags = log::kClosed;
-  content.known_durable = saved_mark_ = durable_;
-  static_cast<void>(save(metadata, content));
 }
 
 void LogHost::live(const LogLife& life) {

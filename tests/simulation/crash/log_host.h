@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "log/recovery.h"
+#include "log/segment_collector.h"
 #include "tests/simulation/system/disk.h"
 #include "tests/support/log_frames.h"
 
@@ -42,12 +43,14 @@ struct LogLife {
   std::uint32_t frames = 40;
   bool closes = false;  ///< in order, at its end
   bool cuts = false;    ///< begins by cutting the log, also to leave a fault behind
+  bool restarts = false;  ///< begins by beginning the log anew, at a later position
   bool reuses = false;  ///< sometimes a segment that was made ahead holds what an older one does
 };
 
 class LogHost final : private FileCompletion,
                       private log::LogWriter::Listener,
-                      private log::MetadataFile::Listener {
+                      private log::MetadataFile::Listener,
+                      private log::SegmentCollector::Listener {
  public:
   LogHost(std::uint64_t seed, log::LogOptions options);
 
@@ -67,7 +70,8 @@ class LogHost final : private FileCompletion,
   std::uint64_t recovered_bytes = 0;
   std::uint64_t cuts = 0;        ///< of torn tails
   std::uint64_t truncations = 0; ///< of the log, done for certain
-  std::uint64_t undone = 0;      ///< that a crash left undone
+  std::uint64_t restarts = 0;    ///< beginnings anew that were told
+  std::uint64_t undone = 0;      ///< of both, that a crash left undone
   std::uint64_t reused = 0;      ///< segments
   std::uint64_t faults = 0;
   std::uint64_t refusals = 0;    ///< recoveries that the operating system did not let end
@@ -81,6 +85,9 @@ class LogHost final : private FileCompletion,
   void on_log_failed(const Error& error) override;
   void on_log_space(const Error& error) override;
   void on_saved(const Status& status) override;
+  void on_collected(std::uint64_t) override {}
+  void on_not_collected(const Error&) override {}
+  void on_collector_failed(const Error& error) override;
 
   void turn();
   void before_event();
@@ -93,13 +100,19 @@ class LogHost final : private FileCompletion,
   bool recover(log::MetadataFile& metadata, log::Recovered& recovered);
   void judge(const log::Recovered& recovered, const std::vector<log::LogFrame>& found);
   void judge_loss(const log::Recovered& recovered);
-  void judge_cut(const std::vector<log::LogFrame>& found);
+  void judge_cut(const log::Recovered& recovered, const std::vector<log::LogFrame>& found);
+  [[nodiscard]] bool is_undone(const log::Recovered& recovered,
+                               const std::vector<log::LogFrame>& found) const;
   void judge_parts(const log::Recovered& recovered);
   log::Recovered examine(log::BlockingFiles& blocking);
   void judge_examined(const log::Recovered& seen, const log::Recovered& recovered);
   void write(log::MetadataFile& metadata, const log::Recovered& recovered);
   void begin_cut(log::WriteStart& start, log::Metadata& content);
   void settle_cut(const log::LogWriter& writer);
+  void write_frames(log::LogWriter& writer, log::MetadataFile& metadata);
+  void begin_anew(log::WriteStart& start);
+  bool settle_anew(const log::LogWriter& writer, log::MetadataFile& metadata,
+                   std::uint64_t segment);
   void reuse(const log::LogWriter& writer);
   void append_some(log::LogWriter& writer, std::uint32_t& left);
   void promise(log::MetadataFile& metadata);
@@ -124,14 +137,17 @@ class LogHost final : private FileCompletion,
   std::uint64_t harm_before_ = 0;    ///< this life
   std::uint64_t errors_before_ = 0;  ///< this life
   std::uint64_t epoch_ = 0;
+  log::LogEnd base_;                    ///< what the log begins behind
   std::vector<log::LogFrame> history_;  ///< what was appended and may be found
   Position durable_ = 0;                ///< was reported, by a writer or by a recovery
   Position marked_ = 0;                 ///< states what is on disk
   Position saved_mark_ = 0;             ///< goes with the save in flight
   std::size_t found_ = 0;               ///< frames, by the last recovery
   std::vector<log::LogFrame> before_cut_;  ///< what the log was, while it may still be that
+  log::LogEnd before_cut_base_;
   Position before_cut_durable_ = 0;
   bool cut_open_ = false;
+  bool cut_anew_ = false;     ///< it was not cut but began anew
   bool cut_settled_ = false;  ///< the writer was ready: only harm brings the old log back
   std::uint64_t asked_ = 0;             ///< the latest promise whose save began
   std::uint64_t saving_promise_ = 0;    ///< goes with the save in flight

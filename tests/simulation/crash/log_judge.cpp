@@ -26,18 +26,24 @@ void LogHost::judge_promise(const Recovered& recovered, const log::MetadataFile&
 }
 
 void LogHost::judge(const Recovered& recovered, const std::vector<LogFrame>& found) {
-  judge_cut(found);
-  if (found.size() > history_.size()) return violate("more frames than were appended");
+  judge_cut(recovered, found);
+  // Of a beginning that nothing tells of for the moment, what it has replaced is seen.
+  const bool is_old = cut_open_ && cut_anew_ && !recovered.anew;
+  const std::vector<LogFrame>& history = is_old ? before_cut_ : history_;
+  if (found.size() > history.size()) return violate("more frames than were appended");
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i].bytes != history_[i].bytes) {
+    if (found[i].bytes != history[i].bytes) {
       return violate("frame " + std::to_string(i) + " is another one");
     }
   }
-  const Position end = found.empty() ? 0 : found.back().header.end;
-  if (end != recovered.start.end.position) violate("the end is not that of the last frame");
-  recovered_bytes += end;
-  cuts += recovered.cut_copy.empty() ? 0 : 1;
   const bool whole = recovered.state == RecoveryState::whole;
+  const Position begin = is_old ? before_cut_base_.position : base_.position;
+  const Position last = found.empty() ? begin : found.back().header.end;
+  const Position end = recovered.start.end.position;
+  const bool begun = whole || !found.empty();
+  if (begun && last != end) violate("the end is not that of the last frame");
+  recovered_bytes += last - begin;
+  cuts += recovered.cut_copy.empty() ? 0 : 1;
   if (!whole && recovered.state != RecoveryState::none) {
     ++faults;
     last_error = recovered.why;
@@ -74,20 +80,10 @@ void LogHost::judge_loss(const Recovered& recovered) {
   ++unprovable;
 }
 
-/// A cut that a crash left undone: the log is as it was before.
-void LogHost::judge_cut(const std::vector<LogFrame>& found) {
-  if (!cut_open_ || found.size() <= history_.size()) return;
-  if (cut_settled_ && !harmed_) return violate("what was cut is back");
-  history_ = before_cut_;
-  durable_ = before_cut_durable_;
-  cut_open_ = false;
-  ++undone;
-}
-
 /// Segments, epochs and places, against the frames.
 void LogHost::judge_parts(const Recovered& recovered) {
   if (recovered.state != RecoveryState::whole) return;
-  Position end = 0;
+  Position end = base_.position;
   for (const log::SegmentRange& range : recovered.segments) {
     if (range.first != end || range.end < range.first) violate("segments that do not meet");
     end = range.end;
@@ -95,6 +91,7 @@ void LogHost::judge_parts(const Recovered& recovered) {
   const Position last = recovered.start.end.position;
   if (end != last) violate("the segments end elsewhere");
   std::vector<log::EpochEnd> epochs;
+  if (base_.epoch != Epoch()) epochs.push_back({base_.epoch, base_.position});
   for (const LogFrame& frame : history_) {
     if (frame.header.end > last) break;
     const Epoch epoch{frame.header.epoch_number, frame.header.epoch_incarnation};
@@ -120,7 +117,8 @@ Recovered LogHost::examine(log::BlockingFiles& blocking) {
 void LogHost::judge_examined(const Recovered& seen, const Recovered& recovered) {
   const bool same = seen.state == recovered.state && seen.start.end == recovered.start.end &&
                     seen.torn.has_value() == recovered.torn.has_value() &&
-                    seen.unknown_until == recovered.unknown_until;
+                    seen.unknown_until == recovered.unknown_until &&
+                    seen.oldest_segment == recovered.oldest_segment;
   if (!same) {
     violate("looking says " + std::string(to_string(seen.state)) + " " + seen.why +
             ", repairing " + std::string(to_string(recovered.state)) + " " + recovered.why);

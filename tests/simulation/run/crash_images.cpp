@@ -28,10 +28,10 @@ int main(int argc, char** argv) {
   }
   fmt::print("{} images; reported {} bytes, recovered {}; cuts {}, faults {}, refusals {}, "
              "unprovable {}, torn writes {}; "
-             "truncations {}, undone {}, reused {}\n",
+             "truncations {}, restarts {}, undone {}, reused {}\n",
              totals.images, totals.reported_bytes, totals.recovered_bytes, totals.cuts,
              totals.faults, totals.refusals, totals.unprovable, totals.torn_writes,
-             totals.truncations, totals.undone, totals.reused);
+             totals.truncations, totals.restarts, totals.undone, totals.reused);
   for (const std::string& violation : totals.violations) fmt::print("VIOLATION {}\n", violation);
   return totals.violations.empty() ? 0 : 1;
 }

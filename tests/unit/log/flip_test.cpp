@@ -36,13 +36,24 @@ class Comparison final : public FrameVisitor {
   const std::vector<LogFrame>& written_;
 };
 
-class FlippedLog : public testing::TestWithParam<bool> {
+struct Kind {
+  const char* name;
+  bool closed;  ///< in order
+  bool anew;    ///< it began anew, with all that was before still there
+};
+
+class FlippedLog : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     LogRig rig(Backend::automatic);
     rig.options.limits = {kSegmentBytes, 8u << 10, 2, 1};
     directory_ = rig.directory;
     rig.open_writer(WriteStart());
+    if (GetParam().anew) {
+      rig.write(3, 1400);
+      rig.begin_anew(4000);
+    }
+    first_ = GetParam().anew ? 2 : 1;
     while (rig.index.ranges().size() < 2) rig.write(1, 1400);
     rig.write(1, 5000);
     rig.write(1, 600);
@@ -65,7 +76,7 @@ class FlippedLog : public testing::TestWithParam<bool> {
     ASSERT_EQ(frames_, written_.size());
     ASSERT_EQ(differing_, 0u);
   }
-  [[nodiscard]] static bool closed() { return GetParam(); }
+  [[nodiscard]] static bool closed() { return GetParam().closed; }
 
   void save_metadata(LogRig& rig, Position known) {
     struct Saved final : MetadataFile::Listener {
@@ -76,6 +87,7 @@ class FlippedLog : public testing::TestWithParam<bool> {
     Metadata metadata = **file.load(blocking);
     metadata.promised_number = 5;
     metadata.known_committed = metadata.known_durable = known;
+    metadata.oldest_segment = first_;
     if (closed()) metadata.flags |= kClosed;
     file.save(metadata, saved);
     while (file.saving()) rig.turn();
@@ -146,15 +158,29 @@ class FlippedLog : public testing::TestWithParam<bool> {
   std::string directory_;
   std::vector<LogFrame> written_;
   std::vector<DurableUnit> units_;
+  std::uint64_t first_ = 1;  ///< segment that counts
   Position known_ = 0;
   std::size_t frames_ = 0;
   std::size_t differing_ = 0;
   std::uint64_t promised_ = 0;
   std::uint64_t flips_ = 0;
 };
-INSTANTIATE_TEST_SUITE_P(Log, FlippedLog, testing::Bool(), [](const auto& parameter) {
-  return std::string(parameter.param ? "closed_in_order" : "left_open");
-});
+INSTANTIATE_TEST_SUITE_P(Log, FlippedLog,
+                         testing::Values(Kind{"left_open", false, false},
+                                         Kind{"closed_in_order", true, false},
+                                         Kind{"begun_anew", false, true},
+                                         Kind{"begun_anew_closed", true, true}),
+                         [](const auto& parameter) { return std::string(parameter.param.name); });
+
+/// Whatever is in them, they are left over.
+TEST_P(FlippedLog, WhatLiesBeforeTheBeginningMattersToNobody) {
+  for (std::uint64_t number = 1; number < first_; ++number) {
+    flip_all_of(number, [&](const Recovered& found, const DurableUnit*, std::uint64_t) {
+      ASSERT_EQ(found.state, RecoveryState::whole);
+      ASSERT_EQ(frames_, written_.size());
+    });
+  }
+}
 
 TEST_P(FlippedLog, OneCopyOfTheMetadataIsNoLoss) {
   std::vector<std::byte>& bytes = files_.content.at(directory_ + "/metadata");
@@ -179,7 +205,7 @@ TEST_P(FlippedLog, OneCopyOfTheMetadataIsNoLoss) {
 
 /// Everything before a segment that was begun was durable: any damage of its units is a fault.
 TEST_P(FlippedLog, AFinishedSegment) {
-  flip_all_of(1, [&](const Recovered& found, const DurableUnit* unit, std::uint64_t at) {
+  flip_all_of(first_, [&](const Recovered& found, const DurableUnit* unit, std::uint64_t at) {
     if (at < kBlockBytes || unit != nullptr) {
       ASSERT_EQ(found.state, RecoveryState::fault);
       ASSERT_EQ(frames_, unit != nullptr ? frames_before(unit->first) : 0u);

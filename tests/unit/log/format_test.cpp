@@ -96,7 +96,9 @@ TEST(LogFormat, RefusesSegmentHeadersThatCannotBe) {
   EXPECT_EQ(segment_flaw([](H& h) { h.magic = kUnitMagic; }), Flaw::bad_magic);
   EXPECT_EQ(segment_flaw([](H& h) { h.version = 2; }), Flaw::bad_version);
   EXPECT_EQ(segment_flaw([](H& h) { h.flags = kCut; }), Flaw::none);
-  EXPECT_EQ(segment_flaw([](H& h) { h.flags = 2; }), Flaw::bad_reserved);
+  EXPECT_EQ(segment_flaw([](H& h) { h.flags = kAnew; }), Flaw::none);
+  EXPECT_EQ(segment_flaw([](H& h) { h.flags = kCut | kAnew; }), Flaw::bad_reserved);
+  EXPECT_EQ(segment_flaw([](H& h) { h.flags = 4; }), Flaw::bad_reserved);
   EXPECT_EQ(segment_flaw([](H& h) { h.reserved2[3] = 1; }), Flaw::bad_reserved);
   EXPECT_EQ(segment_flaw([](H& h) { h.segment_bytes += 512; }), Flaw::bad_length);
   EXPECT_EQ(segment_flaw([](H& h) { h.segment_bytes = 2 * kSegmentBytesMax; }), Flaw::bad_length);

@@ -245,6 +245,39 @@ TEST_P(Reading, WhoHasReadWhatWasCutIsTold) {
   close(reader);
 }
 
+/// Also what lies in a reader's buffers is not handed out any more, and nothing of a file that was
+/// used again.
+TEST_P(Reading, NobodyReadsOnWhenTheLogHasBegunAnew) {
+  rig_->write(400, 8000);
+  struct { Position from; std::size_t frames; } cases[] = {
+      {0, 0}, {0, 1}, {0, 130}, {rig_->durable - 8000, 1}, {rig_->durable, 0}};
+  std::vector<std::unique_ptr<LogReader>> readers;
+  LogReader::Frame frame;
+  for (const auto& each : cases) {
+    readers.push_back(rig_->make_reader());
+    readers.back()->start(each.from);
+    for (std::size_t i = 0; i < each.frames; ++i) {
+      ASSERT_TRUE(rig_->await_frame(*readers.back(), rig_->durable, frame));
+      readers.back()->release(frame.header.end);
+    }
+  }
+  auto later = rig_->make_reader();
+  rig_->begin_anew(80'000);
+  const Position begin = rig_->durable;
+  rig_->write(30, 8000);
+  for (auto& reader : readers) {
+    EXPECT_FALSE(rig_->await_frame(*reader, rig_->durable, frame)) << reader->position();
+    EXPECT_EQ(reader->error().code, Errc::needs_full_copy) << reader->error().text;
+    close(reader);
+  }
+  later->start(begin);
+  EXPECT_EQ(rig_->read(*later, rig_->durable), 30u) << later->error().text;
+  close(later);
+  Error error;
+  EXPECT_EQ(read_from(begin - 8, &error), 0u);
+  EXPECT_EQ(error.code, Errc::needs_full_copy);
+}
+
 TEST_P(Reading, WhatRetentionDroppedNeedsAFullCopy) {
   rig_->write(400, 8000);
   auto reader = rig_->make_reader(), at_rest = rig_->make_reader();

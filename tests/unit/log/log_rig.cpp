@@ -48,6 +48,22 @@ void LogRig::close_writer() {
   writer.reset();
 }
 
+void LogRig::begin_anew(Position gap) {
+  WriteStart start;
+  start.last_segment = index.ranges().empty() ? 0 : index.ranges().back().number;
+  start.end = end();
+  start.end.position += gap;
+  start.end.frame_checksum ^= 0x5A5A;
+  start.anew = true;
+  close_writer();
+  written.clear();
+  units.clear();
+  begin = start.end;
+  durable = begin.position;
+  open_writer(start);
+  while (writer->state() != LogWriter::State::ready) turn();
+}
+
 bool LogRig::append(std::size_t records_bytes) {
   LogFrame frame = make_frame(end(), epoch, records_bytes);
   if (writer->append(frame.header, frame.pieces()) != Admission::taken) return false;
@@ -120,7 +136,11 @@ void LogRig::on_unit_durable(const DurableUnit& unit) {
 }
 
 void LogRig::on_segment_begun(const SegmentHeader& header) {
-  index.on_segment(header.number, header.first_position, header.segment_bytes);
+  if ((header.flags & kAnew) != 0) {
+    index.begin_anew(header.number, header.first_position, header.segment_bytes);
+  } else {
+    index.on_segment(header.number, header.first_position, header.segment_bytes);
+  }
 }
 
 bool is_same(const LogReader::Frame& frame, const LogFrame& written) {

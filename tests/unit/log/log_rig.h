@@ -44,8 +44,10 @@ class LogRig : public LogWriter::Listener, public LogReader::Listener {
   /// The frame that was written at that position.
   [[nodiscard]] const LogFrame* written_at(Position position) const;
   [[nodiscard]] LogEnd end() const {
-    return written.empty() ? LogEnd{} : end_after(written.back());
+    return written.empty() ? begin : end_after(written.back());
   }
+  /// Begins the log anew that far behind its end; the writer is ready afterwards.
+  void begin_anew(Position gap);
   [[nodiscard]] bool has_file(std::uint64_t segment) const;
 
   void on_durable(Position position) override;
@@ -60,6 +62,7 @@ class LogRig : public LogWriter::Listener, public LogReader::Listener {
   LogIdentity identity{{11, 22}, 0};
   SegmentIndex index;
   std::unique_ptr<LogWriter> writer;
+  LogEnd begin;  ///< what the first that was written follows
   std::vector<LogFrame> written;
   std::vector<DurableUnit> units;
   Position durable = 0;

@@ -29,6 +29,8 @@ constexpr std::size_t kRecordBytes = 24u << 10;
 constexpr int kFramesBefore = 26;  ///< over several segments, of which some are given up
 constexpr int kFramesKept = 23;    ///< at the cut
 constexpr int kFramesBehind = 9;
+constexpr int kFramesAnew = 5;
+constexpr Position kGap = 1u << 20;  ///< between the end and where the log begins anew
 
 struct Case {
   const char* name;
@@ -45,7 +47,8 @@ LogOptions small_options() {
   return options;
 }
 
-/// Writes, promises, gives segments up, cuts, writes on and closes, as far as it gets.
+/// Writes, promises, gives segments up, cuts, writes on, begins anew, writes on and closes, as far
+/// as it gets.
 class Script final : public shard::StreamLog::Owner {
  public:
   Script(FailingReactor& reactor, const shard::OpenedLog& opened)
@@ -59,22 +62,28 @@ class Script final : public shard::StreamLog::Owner {
     log_.on_committed(before.empty() ? 0 : durable / 2);
     if (going()) cut();
     if (cut_told) write_until(kFramesBehind, behind, {4, 1});
+    if (cut_told && going()) begin_anew();
+    if (anew_told) write_until(kFramesAnew, anew, {90, 1});
     finished = going();
     log_.close();
     while (!log_.closed() || !log_.idle()) turn();
   }
 
-  /// A disk that is full until the log is to be cut.
-  void cut_when_full() {
+  /// A disk that is full until the log is to be cut, or to begin anew.
+  void cut_when_full(bool begins_anew) {
     log_.start();
     write_until(6, before, {2, 1});
     until([&] { return log_.lacks_space(); });
     was_full = log_.lacks_space();
     reactor_.refuse_nothing();
     keeps_house = false;
-    cut_asked = before[2].header.end;
-    log_.cut(*cut_asked);
-    until([&] { return cut_told; });
+    if (begins_anew) {
+      begin_anew();
+    } else {
+      cut_asked = before[2].header.end;
+      log_.cut(*cut_asked);
+      until([&] { return cut_told; });
+    }
     finished = going() && !log_.lacks_space();
     log_.close();
     while (!log_.closed() || !log_.idle()) turn();
@@ -85,18 +94,26 @@ class Script final : public shard::StreamLog::Owner {
   void on_log_durable(Position position) override { durable = position; }
   void on_log_changed() override {}
   void on_log_cut(const LogEnd& end) override {
-    cut_told = true;
+    (anew_asked ? anew_told : cut_told) = true;
     durable = end.position;
-    behind_from = end;
+    from_ = end;
+    EXPECT_FALSE(log_.cutting());
+    if (anew_asked) {
+      EXPECT_EQ(end, *anew_asked);
+      EXPECT_EQ(log_.first(), end.position);
+      EXPECT_EQ(log_.taken(), end.position);
+      EXPECT_EQ(log_.disk_bytes(), small_options().limits.segment_bytes);
+    }
   }
 
   [[nodiscard]] const shard::StreamLog& log() const { return log_; }
 
-  std::vector<LogFrame> before, behind;
+  std::vector<LogFrame> before, behind, anew;
   Position durable = 0;
-  LogEnd behind_from;
   std::optional<Position> cut_asked;
+  std::optional<LogEnd> anew_asked;
   bool cut_told = false;
+  bool anew_told = false;
   bool finished = false;  ///< nothing ended the script before its end
   bool hangs = false;
   bool was_full = false;
@@ -125,7 +142,7 @@ class Script final : public shard::StreamLog::Owner {
   void write_until(int count, std::vector<LogFrame>& frames, const Epoch& epoch) {
     until([&] {
       while (static_cast<int>(frames.size()) < count) {
-        LogFrame frame = make_frame(frames.empty() ? behind_from : end_after(frames.back()), epoch,
+        LogFrame frame = make_frame(frames.empty() ? from_ : end_after(frames.back()), epoch,
                                     kRecordBytes);
         if (!log_.append(frame.header, frame.pieces())) return false;
         frames.push_back(std::move(frame));
@@ -139,8 +156,29 @@ class Script final : public shard::StreamLog::Owner {
     until([&] { return cut_told; });
   }
 
+  /// With frames that were taken and not written yet, and promises at every moment.
+  void begin_anew() {
+    std::vector<LogFrame>& last = cut_told ? behind : before;
+    const LogFrame late = make_frame(end_after(last.back()), {4, 1}, kRecordBytes);
+    if (log_.append(late.header, late.pieces())) last.push_back(late);
+    anew_asked = end_after(last.back());
+    anew_asked->position += kGap;
+    log_.begin_anew(*anew_asked);
+    std::uint64_t epoch = 10;
+    until([&] {
+      if (!anew_told) {
+        EXPECT_TRUE(log_.cutting());
+        EXPECT_FALSE(log_.append(late.header, late.pieces()));
+        EXPECT_LT(log_.durable(), anew_asked->position) << "it has not been told";
+      }
+      if (epoch < 40) log_.promise({++epoch, 1});
+      return anew_told && log_.promised() >= Epoch{epoch, 1};
+    });
+  }
+
   FailingReactor& reactor_;
   shard::StreamLog log_;
+  LogEnd from_;  ///< of the frames that come next
   std::size_t turns_ = 0;
 };
 
@@ -173,6 +211,8 @@ class NthFailure : public testing::TestWithParam<Case> {
   Ended run(const Refusal& refusal);
   void expect_named(const Error& error, const FailingReactor& reactor, const Refusal& refusal);
   void expect_all_is_there(const Script& script);
+  static void expect_anew(const Script& script, const Recovered& recovered,
+                          const FrameCollector& found);
   Recovered recover(FrameCollector& found);
 
   std::string root_;
@@ -227,11 +267,31 @@ Recovered NthFailure::recover(FrameCollector& found) {
   return recovered ? *recovered : Recovered();
 }
 
+void NthFailure::expect_anew(const Script& script, const Recovered& recovered,
+                             const FrameCollector& found) {
+  ASSERT_TRUE(recovered.anew);
+  EXPECT_EQ(recovered.anew->position, script.anew_asked->position);
+  EXPECT_EQ(recovered.first.epoch, script.anew_asked->epoch);
+  EXPECT_EQ(recovered.first.frame_checksum, script.anew_asked->frame_checksum);
+  if (script.anew_told) {
+    EXPECT_GE(recovered.start.end.position, script.durable);
+  }
+  ASSERT_LE(found.frames.size(), script.anew.size());
+  for (std::size_t i = 0; i < found.frames.size(); ++i) {
+    ASSERT_EQ(found.frames[i].bytes, script.anew[i].bytes) << i;
+  }
+}
+
 void NthFailure::expect_all_is_there(const Script& script) {
   FrameCollector found;
   const Recovered recovered = recover(found);
   ASSERT_EQ(recovered.state, RecoveryState::whole) << recovered.why;
   const Position end = recovered.start.end.position;
+  // The same holds for a beginning anew, of which nothing was told and nothing taken.
+  if (script.anew_told || (script.anew_asked && recovered.anew)) {
+    expect_anew(script, recovered, found);
+    return;
+  }
   // A cut that was asked for and not told may have been made, and then gives up what was durable
   // behind it.
   const bool may_be_cut = script.cut_asked && !script.cut_told;
@@ -288,7 +348,12 @@ NthFailure::Ended NthFailure::run(const Refusal& refusal) {
 }
 
 /// Only the writer before the cut had met it, so nobody else would take it back.
-TEST(FullDiskAtACut, IsForgottenWhenThereIsSpaceAgain) {
+class FullDiskAtACut : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Log, FullDiskAtACut, testing::Bool(), [](const auto& parameter) {
+  return std::string(parameter.param ? "anew" : "cut");
+});
+
+TEST_P(FullDiskAtACut, IsForgottenWhenThereIsSpaceAgain) {
   std::string root = std::filesystem::temp_directory_path() / "quorate-log-XXXXXX";
   ASSERT_NE(mkdtemp(root.data()), nullptr);
   std::string why;
@@ -302,9 +367,9 @@ TEST(FullDiskAtACut, IsForgottenWhenThereIsSpaceAgain) {
   ASSERT_TRUE(opened) << opened.error().text;
   ASSERT_TRUE(opening.begin(*opened, {2, 1}));
   Script script(files, *opened);
-  script.cut_when_full();
+  script.cut_when_full(GetParam());
   EXPECT_TRUE(script.was_full);
-  EXPECT_TRUE(script.cut_told);
+  EXPECT_TRUE(GetParam() ? script.anew_told : script.cut_told);
   EXPECT_TRUE(script.finished) << script.log().error().text;
   std::filesystem::remove_all(root);
 }

@@ -77,6 +77,31 @@ TEST_F(LogIndex, WhatIsReadOfTheLastSegmentEndsWithItsLastUnit) {
   EXPECT_EQ(index.readable_bytes(*index.range_of(2)), kBlockBytes);
 }
 
+TEST_F(LogIndex, OfALogThatBeginsAnewOnlyTheNewSegmentIsThere) {
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    begin(number);
+    add(100);
+  }
+  EXPECT_EQ(index.generation(), 0u);
+  position += 1'000'000;
+  index.begin_anew(5, position, kSegment / 2);
+  EXPECT_EQ(index.generation(), 1u);
+  EXPECT_EQ(index.first(), position);
+  EXPECT_EQ(index.end(), position);
+  EXPECT_EQ(index.total_bytes(), kSegment / 2);
+  EXPECT_EQ(index.ranges().size(), 1u);
+  EXPECT_EQ(index.range_of(3), nullptr);
+  EXPECT_FALSE(index.place_of(position));
+  EXPECT_EQ(index.readable_bytes(*index.range_of(5)), kBlockBytes);
+  segment = 5;
+  offset = kBlockBytes;
+  const Position first = position;
+  add(2);
+  EXPECT_EQ(index.place_of(first + 70'000)->segment, 5u);
+  EXPECT_FALSE(index.place_of(first - 1));
+  EXPECT_EQ(index.end(), first + 120'000);
+}
+
 TEST_F(LogIndex, WhatIsDroppedIsNoLongerFound) {
   for (std::uint64_t number = 1; number <= 4; ++number) {
     begin(number);

@@ -69,7 +69,7 @@ class LogFiles : public testing::TestWithParam<Setup>,
     writer.start();
     for (int left = count; left > 0 || writer.durable() < writer.end();) {
       while (left > 0) {
-        const LogEnd end = written_.empty() ? LogEnd{} : end_after(written_.back());
+        const LogEnd end = written_.empty() ? start.end : end_after(written_.back());
         LogFrame frame = make_frame(end, {1, 1}, records_bytes);
         if (writer.append(frame.header, frame.pieces()) != Admission::taken) break;
         written_.push_back(std::move(frame));
@@ -227,6 +227,36 @@ TEST_P(LogFiles, ALogIsCutAndGoesOn) {
   EXPECT_GT(recovered.start.segment, first);
   EXPECT_EQ(recovered.start.header.flags, 0) << "only the first segment says so";
   expect_found(330);
+}
+
+TEST_P(LogFiles, ALogBeginsAnewAndGoesOn) {
+  create();
+  write(recover().start, 150, 8000);
+  Recovered recovered = recover();
+  for (const Position gap : {Position{8}, Position{1} << 40}) {
+    WriteStart start = recovered.start;
+    start.end.position += gap;
+    start.end.frame_checksum ^= 1;
+    start.anew = true;
+    written_.clear();
+    durable_ = start.end.position;
+    write(start, 5, 9000);
+    const LogEnd begun = start.end;
+    EXPECT_EQ(written_.front().header.begin, begun.position);
+    recovered = recover();
+    EXPECT_EQ(recovered.state, RecoveryState::whole) << recovered.why;
+    EXPECT_EQ(recovered.start.segment, start.last_segment + 1);
+    EXPECT_EQ(recovered.start.header.flags, kAnew);
+    EXPECT_EQ(recovered.first.position, begun.position);
+    expect_found(5);
+    write(recovered.start, 300, 8000);
+    recovered = recover();
+    EXPECT_EQ(recovered.state, RecoveryState::whole) << recovered.why;
+    EXPECT_GT(recovered.start.segment, start.last_segment + 1);
+    EXPECT_EQ(recovered.start.header.flags, 0) << "only the first segment says so";
+    EXPECT_EQ(recovered.first.position, begun.position);
+    expect_found(305);
+  }
 }
 
 TEST_P(LogFiles, LookingBesideAWriterFindsALogThatIsWhole) {

@@ -146,6 +146,33 @@ TEST_F(LogDirectory, SaysOfEachSegmentWhatItIs) {
   EXPECT_EQ(facts.found.epochs.back().end, 504u);
 }
 
+TEST_F(LogDirectory, ALogThatBeganAnewIsExplained) {
+  SegmentBuilder two(64u << 10, 2), three(64u << 10, 3);
+  two.add({64});
+  three.begin_at({8000, 0, {6, 1}, 5}, log::kAnew);
+  three.epoch = {7, 1};
+  put(two);
+  EXPECT_EQ(anew_text(examine()), "");
+  put(three);
+  const StreamFacts facts = examine();
+  EXPECT_EQ(verdict_text(facts, {}), "whole");
+  EXPECT_EQ(facts.segments[0].role, SegmentFacts::Role::left_over);
+  EXPECT_EQ(facts.segments[1].role, SegmentFacts::Role::begun);
+  const std::string line = "segment 3 began the log anew at position 8000: nothing of earlier "
+                           "segments counts";
+  EXPECT_EQ(anew_text(facts), line);
+  LogCommandOptions options;
+  options.directory = directory_.path();
+  for (const auto verb : {verify_log, inspect_log}) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(verb(options), 0);
+    EXPECT_NE(testing::internal::GetCapturedStdout().find(line), std::string::npos);
+  }
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(dump_log(options, {}), 0);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(line), std::string::npos);
+}
+
 /// Units vouch for their bytes, so only the content can tell.
 TEST_F(LogDirectory, VerifyLooksAtRecords) {
   SegmentBuilder two(64u << 10, 2);
