@@ -29,8 +29,11 @@ enum class MessageType : std::uint8_t {
   status_request = 8,
   status = 9,
   goodbye = 10,
+  snapshot_begin = 11,
+  snapshot_request = 12,
+  snapshot_chunk = 13,
 };
-inline constexpr std::uint8_t kMessageTypeMax = 10;
+inline constexpr std::uint8_t kMessageTypeMax = 13;
 
 inline constexpr std::size_t kEnvelopeBytes = 64;
 inline constexpr std::size_t kFrameHeaderBytes = 96;
@@ -52,7 +55,8 @@ inline constexpr std::array<std::uint32_t, kMessageTypeMax + 1> kBodyMax = {
     65472,   65472,          // resume, resume_reply
     0,                       // batch: limited by what the peers agreed on
     65472,   65472,          // acknowledgements, heartbeat
-    4096,    1u << 20, 4096  // status_request, status, goodbye
+    4096,    1u << 20, 4096, // status_request, status, goodbye
+    4096,    4096,    65472  // snapshot_begin, snapshot_request, snapshot_chunk
 };
 inline constexpr std::uint64_t kFrameRecordsMax = 256u << 20;  ///< one record may be a whole frame
 

@@ -58,7 +58,7 @@ const fb::ResumeReply* view_resume_reply(std::span<const std::byte> body) noexce
   const auto* reply = verified<fb::ResumeReply>(MessageType::resume_reply, body);
   if (reply == nullptr || !is_list(reply->entries(), kEntriesMax)) return nullptr;
   for (const auto* entry : *reply->entries()) {
-    if (entry->verdict() > fb::Verdict::truncate) return nullptr;
+    if (entry->verdict() > fb::Verdict::snapshot) return nullptr;
   }
   return reply;
 }
@@ -84,6 +84,8 @@ const fb::Status* view_status(std::span<const std::byte> body) noexcept {
   for (const auto* stream : *status->streams()) {
     if (stream->replicas()->size() > kStatusReplicasMax) return nullptr;
     if (stream->retention() > kRetentionStateMax) return nullptr;
+    const auto* error = stream->snapshot_error();
+    if (error != nullptr && error->size() > kTextBytesMax) return nullptr;
     for (const auto* replica : *stream->replicas()) {
       if (!is_name(replica->name()) || replica->state() > kReplicaStateMax) return nullptr;
     }
@@ -95,6 +97,30 @@ const fb::Goodbye* view_goodbye(std::span<const std::byte> body) noexcept {
   const auto* goodbye = verified<fb::Goodbye>(MessageType::goodbye, body);
   if (goodbye == nullptr || goodbye->text()->size() > kTextBytesMax) return nullptr;
   return goodbye->reason() <= fb::GoodbyeReason::caught_up ? goodbye : nullptr;
+}
+
+const fb::SnapshotBegin* view_snapshot_begin(std::span<const std::byte> body) noexcept {
+  const auto* begin = verified<fb::SnapshotBegin>(MessageType::snapshot_begin, body);
+  if (begin == nullptr || begin->id() == 0 || begin->bytes() > kSnapshotBytesMax) return nullptr;
+  if (!begin->has_file() && (begin->bytes() != 0 || begin->crc() != 0)) return nullptr;
+  // The program's position is its frame's end, or lies in the frame behind.
+  const std::uint64_t position = begin->position();
+  const std::uint64_t program = begin->program_position();
+  if (program < position || program - position > kFrameRecordsMax) return nullptr;
+  // Room for a ring behind it, in 64 bits.
+  return position % 8 == 0 && program % 8 == 0 && program < 1ull << 63 ? begin : nullptr;
+}
+
+const fb::SnapshotRequest* view_snapshot_request(std::span<const std::byte> body) noexcept {
+  const auto* request = verified<fb::SnapshotRequest>(MessageType::snapshot_request, body);
+  return request != nullptr && request->offset() <= kSnapshotBytesMax ? request : nullptr;
+}
+
+const fb::SnapshotChunk* view_snapshot_chunk(std::span<const std::byte> body) noexcept {
+  const auto* chunk = verified<fb::SnapshotChunk>(MessageType::snapshot_chunk, body);
+  if (chunk == nullptr || chunk->offset() > kSnapshotBytesMax) return nullptr;
+  const std::size_t bytes = chunk->bytes()->size();
+  return bytes >= 1 && bytes <= kSnapshotChunkBytesMax ? chunk : nullptr;
 }
 
 }  // namespace quorate::wire

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "wire/limits.h"
 #include "wire/quorate_generated.h"
 
 namespace quorate::wire {
@@ -31,5 +32,8 @@ const fb::Heartbeat* view_heartbeat(std::span<const std::byte> body) noexcept;
 const fb::StatusRequest* view_status_request(std::span<const std::byte> body) noexcept;
 const fb::Status* view_status(std::span<const std::byte> body) noexcept;
 const fb::Goodbye* view_goodbye(std::span<const std::byte> body) noexcept;
+const fb::SnapshotBegin* view_snapshot_begin(std::span<const std::byte> body) noexcept;
+const fb::SnapshotRequest* view_snapshot_request(std::span<const std::byte> body) noexcept;
+const fb::SnapshotChunk* view_snapshot_chunk(std::span<const std::byte> body) noexcept;
 
 }  // namespace quorate::wire

@@ -11,8 +11,9 @@ namespace quorate::wire {
 inline constexpr std::uint16_t kVersionMin = 1;
 inline constexpr std::uint16_t kVersionMax = 1;
 
-/// Optional abilities, one bit each; a peer uses what both have. None exists in version 1.
-inline constexpr std::uint64_t kCapabilities = 0;
+/// Optional abilities, one bit each; a peer uses what both have.
+inline constexpr std::uint64_t kTakesSnapshots = 1;  ///< a replica; a primary: it can offer them
+inline constexpr std::uint64_t kCapabilities = kTakesSnapshots;
 
 /// The highest version both ranges contain.
 constexpr std::optional<std::uint16_t> negotiate(std::uint16_t peer_min, std::uint16_t peer_max,

@@ -76,6 +76,11 @@ Status is_storage(const std::string& directory, const StorageOptions& storage,
                "multiples of " + std::to_string(kSegmentUnit_bytes));
 }
 
+Status has_directory(const char* field, bool asked, const std::string& directory) {
+  if (!asked || !directory.empty()) return Done{};
+  return wrong(field, "set", "with a directory only");
+}
+
 Status are_beats(std::chrono::milliseconds heartbeat, std::chrono::milliseconds peer_timeout) {
   if (auto range = in_range("heartbeat", heartbeat, 1, 60'000); !range) return range;
   return in_range("peer_timeout", peer_timeout, 3 * heartbeat.count(), kHourMs);
@@ -140,7 +145,8 @@ Status PrimaryOptions::validate() const {
       in_range("claim_deadline", claim_deadline, 1, kHourMs),
       in_range("close_timeout", close_timeout, 0, kHourMs),
       in_range("waiters_max", waiters_max, 1, 1u << 20),
-      in_range("catch_ups_max", catch_ups_max, 1, 64));
+      in_range("catch_ups_max", catch_ups_max, 1, 64),
+      has_directory("log_is_state", log_is_state, directory));
   return result ? engine.validate() : result;
 }
 
@@ -150,7 +156,8 @@ Status ReplicaOptions::validate() const {
       is_name("name", name), is_ring(ring_bytes, kReplicaRingMin_bytes),
       in_range("streams_max", streams_max, 1, kStreamsMax), are_beats(heartbeat, peer_timeout),
       in_range("backoff_min", backoff_min, 1, kHourMs),
-      in_range("backoff_max", backoff_max, backoff_min.count(), kHourMs));
+      in_range("backoff_max", backoff_max, backoff_min.count(), kHourMs),
+      has_directory("install", static_cast<bool>(install), directory));
   return result ? engine.validate() : result;
 }
 

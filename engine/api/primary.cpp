@@ -127,6 +127,10 @@ Status Stream::on_released(const Ticket& ticket, RuleId rule, ReleaseCallback ca
                                          std::move(callback));
 }
 
+Status Stream::offer_snapshot(std::string path, Position position) {
+  return stream_->offer_snapshot(std::move(path), position);
+}
+
 StreamStatus Stream::status() const {
   return stream_->status(stream_->driver().shared().options.replicas,
                          stream_->shard().reactor().now());

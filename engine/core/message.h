@@ -79,12 +79,15 @@ enum class Verdict : std::uint8_t {
   needs_full_copy,  ///< nothing holds what is missing any more, or the claim does not match
   catch_up,         ///< the log holds what is missing: over a connection of its own
   truncate,         ///< this primary never had what is held behind the position: cut, claim again
+  snapshot,         ///< no log holds what is missing, a snapshot stands for it: behind that, the
+                    ///< log begins at the position; over a connection of its own, as catch_up
 };
 
 struct ResumeVerdict {
   StreamId stream = 0;
   Verdict verdict = Verdict::resumed;
-  /// Where sending goes on; needs_full_copy: where ring and log begin; truncate: what may stay.
+  /// Where sending goes on; needs_full_copy: where ring and log begin; truncate: what may stay;
+  /// snapshot: where the log is to begin anew.
   Position position = 0;
 };
 
@@ -113,6 +116,28 @@ struct Commit {
 struct Goodbye {
   GoodbyeReason reason = GoodbyeReason::closing;
   std::string text;
+};
+
+/// The program's state of a stream as of `program`, and the end of the frame behind which a log
+/// goes on from there: the last one that ends at `program` or before.
+struct SnapshotHead {
+  StreamId stream = 0;
+  std::uint64_t id = 0;        ///< of one offer of one primary; never 0
+  Position position = 0;       ///< that frame's end
+  Epoch epoch;                 ///< its epoch
+  std::uint32_t checksum = 0;  ///< its header checksum
+  Position program = 0;
+  std::uint64_t bytes = 0;     ///< of the file
+  std::uint32_t crc = 0;       ///< CRC32C of it
+  bool has_file = false;       ///< false: the program has no state but what the log holds
+
+  friend bool operator==(const SnapshotHead&, const SnapshotHead&) = default;
+};
+
+struct SnapshotRequest {
+  StreamId stream = 0;
+  std::uint64_t id = 0;
+  std::uint64_t offset = 0;  ///< what is before it is held
 };
 
 /// What a machine needs to know of a frame: identity and range. Bytes stay with the driver.

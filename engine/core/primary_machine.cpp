@@ -17,6 +17,18 @@ std::uint64_t first_bits(std::uint32_t count) {
 
 std::size_t index_of(Level level) { return static_cast<std::size_t>(level); }
 
+ReplicaState state_after(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::resumed:
+    case Verdict::from_start: return ReplicaState::streaming;
+    case Verdict::catch_up:
+    case Verdict::snapshot: return ReplicaState::catching_up;
+    case Verdict::truncate: return ReplicaState::absent;
+    case Verdict::needs_full_copy: break;
+  }
+  return ReplicaState::needs_full_copy;
+}
+
 }  // namespace
 
 PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(config) {
@@ -119,6 +131,12 @@ Verdict PrimaryMachine::judge(const ResumeClaim& claim, const History& history,
                               Position& position) const noexcept {
   position = claim.position;
   if (history.oldest != kNoLog) {
+    // In place of all that is held there, whatever it is. Nothing that was released is lost by it:
+    // the snapshot is of what is committed, and reaches further than the claim.
+    if (claim.position < history.oldest && history.snapshot >= history.oldest) {
+      position = history.snapshot;
+      return Verdict::snapshot;
+    }
     const Position common = common_end(claim, history);
     if (claim.position > common) {
       position = common;
@@ -139,7 +157,7 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
                                         const History& history, Instant now,
                                         PrimaryEffects& effects) noexcept {
   ReplicaProgress& replica = replicas_[index];
-  if (replica.state != ReplicaState::absent && replica.state != ReplicaState::catching_up) {
+  if (fed(replica)) {
     return {config_.stream, Verdict::needs_full_copy, history.reclaimed};
   }
   // One that comes back again and again and gets nowhere must not hold writers for ever.
@@ -149,9 +167,7 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
   ResumeVerdict answer{config_.stream, Verdict::resumed, 0};
   answer.verdict = judge(claim, history, answer.position);
   if (answer.verdict != Verdict::resumed && answer.verdict != Verdict::from_start) {
-    replica.state = answer.verdict == Verdict::catch_up   ? ReplicaState::catching_up
-                    : answer.verdict == Verdict::truncate ? ReplicaState::absent
-                                                          : ReplicaState::needs_full_copy;
+    replica.state = state_after(answer.verdict);
     replica.holds = false;
     holders_ &= ~(1ull << index);
     // The same process still has what it acknowledged in this reign. Were that forgotten, replicas

@@ -33,6 +33,9 @@ struct History {
   Position reclaimed = 0;     ///< the ring holds what follows
   Position oldest = kNoLog;   ///< the log holds what follows; kNoLog: there is no log
   std::span<const EpochEnd> epochs = {};  ///< of the log before this reign, ascending
+  /// Where the log would begin anew behind a snapshot that this claimant can take; 0: there is
+  /// none. It was taken of what is committed.
+  Position snapshot = 0;
 };
 
 /// One replica as this stream's primary sees it. Fields below `state` mean something only while the
@@ -95,7 +98,7 @@ class PrimaryMachine {
 
   /// A replica with a new session says what it holds. After `resumed` and `from_start` it is
   /// streaming from the position in the verdict. A claim is matched by position, epoch and checksum
-  /// of a frame end; a claim at 0 names no frame. After `catch_up` and `truncate` it claims again;
+  /// of a frame end; a claim at 0 names no frame. After every other verdict it may claim again;
   /// a claim while it is streaming is answered `needs_full_copy` and changes nothing: the driver
   /// closes. What only the log holds is matched by who reads it there.
   ResumeVerdict on_resume(std::uint32_t replica, const ResumeClaim& claim, const History& history,

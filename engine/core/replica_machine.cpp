@@ -77,6 +77,7 @@ bool ReplicaMachine::on_verdict(const ResumeVerdict& verdict) noexcept {
     return true;
   }
   if (state_ != State::claiming) return false;
+  if (verdict.verdict == Verdict::snapshot) return on_snapshot(verdict.position);
   if (verdict.verdict == Verdict::truncate) return on_truncate(verdict.position);
   if (verdict.position != received_) return false;
   if (verdict.verdict == Verdict::from_start && received_ != 0) return false;
@@ -90,6 +91,13 @@ bool ReplicaMachine::on_truncate(Position position) noexcept {
   if (position >= received_) return false;
   const bool may = config_.durable && position >= committed() && position >= read_;
   state_ = may ? State::truncating : State::needs_full_copy;
+  return true;
+}
+
+bool ReplicaMachine::on_snapshot(Position position) noexcept {
+  if (!config_.takes_snapshots || position <= received_) return false;
+  end_session();
+  state_ = State::catching_up;
   return true;
 }
 
@@ -111,6 +119,24 @@ void ReplicaMachine::on_truncated(Position end, const Epoch& epoch,
   last_checksum_ = checksum;
   granted_ = 0;
   grant();
+}
+
+void ReplicaMachine::on_begun_anew(Position end, const Epoch& epoch,
+                                   std::uint32_t checksum) noexcept {
+  CHECK(config_.takes_snapshots && end >= received_ && state_ != State::streaming);
+  received_ = durable_ = stored_ = end;
+  last_epoch_ = epoch;
+  last_checksum_ = checksum;
+  // It is of what the primary knew to be committed.
+  committed_ = end;
+  shown_ = floor_ = end;
+  granted_ = 0;
+  grant();
+}
+
+void ReplicaMachine::on_installed(Position program) noexcept {
+  read_ = std::max(read_, program);
+  applied_ = std::max(applied_, program);
 }
 
 void ReplicaMachine::on_disconnected() noexcept {

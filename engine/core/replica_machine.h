@@ -33,6 +33,7 @@ struct ReplicaStreamConfig {
   std::uint32_t last_checksum = 0;
   Position committed = 0;  ///< known then; at most `start`
   Position applied = 0;    ///< by the program in earlier lives; may be beyond `start`
+  bool takes_snapshots = false;  ///< with a log only
 };
 
 class ReplicaMachine {
@@ -42,7 +43,8 @@ class ReplicaMachine {
     claiming,
     streaming,
     needs_full_copy,
-    catching_up,  ///< frames come over another connection; then it claims again
+    /// Frames, or a snapshot, come over another connection; then it claims again.
+    catching_up,
     truncating,   ///< the end of the log is to be cut; then it claims again
   };
 
@@ -51,7 +53,7 @@ class ReplicaMachine {
   // Events.
 
   /// A session with a primary of `epoch` has begun; claim() is to be sent. Also after
-  /// needs_full_copy: each primary answers for itself.
+  /// needs_full_copy: each primary answers for itself, and with snapshots, each time.
   void on_session(const Epoch& epoch) noexcept;
   /// The primary's answer, or, while streaming, its word that it cannot go on (needs_full_copy).
   /// False: it does not fit the claim (close the connection).
@@ -62,6 +64,11 @@ class ReplicaMachine {
   void on_claiming_again() noexcept;
   /// The log was cut there; that frame is its last one now. Never below committed().
   void on_truncated(Position end, const Epoch& epoch, std::uint32_t checksum) noexcept;
+  /// The log begins there now, behind that frame: what was held before is gone, and a snapshot of
+  /// what is committed stands for it. The program has not taken it yet: see on_installed().
+  void on_begun_anew(Position end, const Epoch& epoch, std::uint32_t checksum) noexcept;
+  /// The program's state is that of a snapshot: `program` may be beyond what is received.
+  void on_installed(Position program) noexcept;
   void on_disconnected() noexcept;
 
   /// May this frame be placed behind what is held? Asked when its header has been verified. Over
@@ -82,8 +89,8 @@ class ReplicaMachine {
   void on_stored(Position stored) noexcept;
   /// The log's writes up to here have ended.
   void on_durable(Position durable) noexcept;
-  /// With a log, the program is shown what was copied for it, up to `shown`, and the ring holds what
-  /// follows `floor`. `slow`: it is the program that makes no room for more.
+  /// With a log, the program is shown what was copied for it, up to `shown`, and the ring holds
+  /// what follows `floor`. `slow`: it is the program that makes no room for more.
   void on_shown(Position shown, Position floor, bool slow) noexcept;
   /// Nothing of what is received became committed for long: frames are not to wait for that.
   void on_nothing_shown() noexcept;
@@ -126,6 +133,7 @@ class ReplicaMachine {
   bool on_truncate(Position position) noexcept;
   [[nodiscard]] Position kept_from() const noexcept;
   void grant() noexcept;
+  bool on_snapshot(Position position) noexcept;
 
   ReplicaStreamConfig config_;
   State state_ = State::idle;

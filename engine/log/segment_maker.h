@@ -1,10 +1,10 @@
 #pragma once
 
 // Makes the next segment ahead of its use: space taken, written with zeros as far as that pays,
-// synced, named, its entry durable. A full disk is met here, before a frame has been taken, where it
-// can be waited for. A durable write over zeros is one write and nothing else; without them the file
-// system also has to remember that something was written there. To small writes that adds more
-// than half of their time, to large ones less than writing everything twice would cost.
+// synced, named, its entry durable. A full disk is met here, before a frame has been taken, where
+// it can be waited for. A durable write over zeros is one write and nothing else; without them the
+// file system also has to remember that something was written there. To small writes that adds
+// more than half of their time, to large ones less than writing everything twice would cost.
 //
 // A segment that retention has given up has all this but its name, and is renamed instead: old
 // name, draft, new name, directory synced. Until its header is written it has the old one, and

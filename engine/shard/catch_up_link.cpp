@@ -100,6 +100,8 @@ void CatchUpLink::on_message(const wire::Envelope& envelope, std::span<const std
   }
   if (envelope.type == Type::heartbeat) return on_heartbeat(body);
   if (envelope.type == Type::resume_reply) return on_verdict(body);
+  if (envelope.type == Type::snapshot_begin) return on_snapshot_begin(body);
+  if (envelope.type == Type::snapshot_chunk) return on_snapshot_chunk(body);
   fail(core::GoodbyeReason::protocol_violation, "message that a primary does not send");
 }
 
@@ -122,6 +124,7 @@ void CatchUpLink::on_welcome(std::span<const std::byte> body) {
   liveness_ = core::Liveness(ns(node_.options().heartbeat), timeout_ns, shard_.now());
   state_ = State::receiving;
   moved_at_ = kNever;
+  snapshot_at_.reset();
   frame_bytes_max_ = welcome.frame_bytes_max;
   const core::ResumeClaim claim = queue_.front()->machine().claim();
   told_received_ = claim.position;
@@ -135,9 +138,14 @@ void CatchUpLink::on_verdict(std::span<const std::byte> body) {
   if (!transport::decode_resume_reply(body, verdicts_) || verdicts_.size() != 1) {
     return fail(core::GoodbyeReason::bad_frame, "resume reply is malformed");
   }
-  if (!catching_up() || verdicts_[0].verdict != core::Verdict::resumed) return;
-  ReplicaStream& stream = *queue_.front();
-  if (verdicts_[0].position != stream.machine().received()) {
+  if (!catching_up() || snapshot_at_) return;
+  const auto [id, verdict, position] = verdicts_[0];
+  if (verdict == core::Verdict::resumed) return on_matched(*queue_.front(), position);
+  if (verdict == core::Verdict::snapshot) snapshot_at_ = position;
+}
+
+void CatchUpLink::on_matched(ReplicaStream& stream, Position position) {
+  if (position != stream.machine().received()) {
     return fail(core::GoodbyeReason::protocol_violation, "answer to a claim that was not made");
   }
   stream.machine().on_matched();
@@ -145,6 +153,75 @@ void CatchUpLink::on_verdict(std::span<const std::byte> body) {
   told_received_ = told_durable_ = told_applied_ = 0;
   moved_at_ = shard_.now();
   live_.on_received(stream);
+}
+
+// Snapshots.
+
+SnapshotReceiver* CatchUpLink::snapshot() const noexcept {
+  if (queue_.empty()) return nullptr;
+  SnapshotReceiver* receiver = queue_.front()->snapshots();
+  return receiver != nullptr && receiver->active() ? receiver : nullptr;
+}
+
+void CatchUpLink::on_snapshot_begin(std::span<const std::byte> body) {
+  core::SnapshotHead head;
+  if (!transport::decode_snapshot_begin(body, head)) {
+    return fail(core::GoodbyeReason::bad_frame, "snapshot begin is malformed");
+  }
+  SnapshotReceiver* receiver = catching_up() ? queue_.front()->snapshots() : nullptr;
+  if (receiver == nullptr || !snapshot_at_ || snapshot() != nullptr || head.epoch > epoch_) {
+    return fail(core::GoodbyeReason::protocol_violation, "snapshot that was not asked for");
+  }
+  if (!receiver->idle() || queue_.front()->installing()) {
+    return connection_->shut_down("what is left of the snapshot before is in the way");
+  }
+  const Position held = queue_.front()->machine().received();
+  if (!receiver->begin(head, *snapshot_at_, held)) {
+    return fail(core::GoodbyeReason::protocol_violation, "snapshot of another stream or position");
+  }
+  shard_.trace(TraceLevel::info,
+               "stream " + std::to_string(head.stream) + ": a snapshot of " +
+                   std::to_string(head.bytes) + " bytes comes, as of position " +
+                   std::to_string(head.program) + "; " + std::to_string(receiver->held_bytes()) +
+                   " of them are here");
+}
+
+void CatchUpLink::on_snapshot_chunk(std::span<const std::byte> body) {
+  transport::SnapshotChunk chunk;
+  if (!transport::decode_snapshot_chunk(body, chunk)) {
+    return fail(core::GoodbyeReason::bad_frame, "snapshot chunk is malformed");
+  }
+  SnapshotReceiver* receiver = snapshot();
+  // What the disk has refused ends the connection before long.
+  if (receiver != nullptr && !receiver->failure().empty()) return;
+  if (receiver == nullptr || !receiver->take(chunk)) {
+    return fail(core::GoodbyeReason::protocol_violation, "snapshot chunk that was not asked for");
+  }
+  if (!receiver->room()) connection_->pause();
+}
+
+/// Something of the disk may have ended.
+void CatchUpLink::go_on_with_snapshot() {
+  SnapshotReceiver* receiver = snapshot();
+  if (receiver == nullptr || !connection_ || connection_gone_ || !connection_->open()) return;
+  const std::string name = "stream " + std::to_string(receiver->head().stream);
+  if (!receiver->failure().empty()) {
+    shard_.trace(TraceLevel::warning, name + ": snapshot: " + receiver->failure());
+    return connection_->shut_down("snapshot: " + receiver->failure());
+  }
+  if (!catching_up()) return connection_->shut_down("the stream does not catch up any more");
+  if (receiver->done()) {
+    shard_.trace(TraceLevel::info,
+                 name + ": the snapshot is here; the log begins anew at position " +
+                     std::to_string(receiver->head().position));
+    queue_.front()->begin_anew(receiver->head());
+    return connection_->shut_down("the snapshot is here");
+  }
+  if (const auto request = receiver->take_request()) {
+    connection_->queue_control(wire::MessageType::snapshot_request,
+                               encoder_.snapshot_request(*request));
+  }
+  resume();
 }
 
 void CatchUpLink::on_heartbeat(std::span<const std::byte> body) {
@@ -177,6 +254,10 @@ std::byte* CatchUpLink::on_frame_header(const wire::Envelope& envelope,
     connection_->shut_down("the stream does not catch up any more");
     return nullptr;
   }
+  if (snapshot_at_) {
+    fail(core::GoodbyeReason::protocol_violation, "frame where a snapshot was promised");
+    return nullptr;
+  }
   ReplicaStream& stream = *queue_.front();
   const auto verdict = stream.machine().check_frame(transport::frame_info(header),
                                                     core::ReplicaMachine::State::catching_up);
@@ -201,10 +282,12 @@ void CatchUpLink::on_frame(const wire::Envelope& envelope, const wire::FrameHead
 
 void CatchUpLink::resume() {
   if (!connection_ || connection_gone_ || !connection_->paused()) return;
+  if (snapshot() != nullptr && !snapshot()->room()) return;
   if (queue_.empty() || queue_.front()->room()) connection_->resume();
 }
 
 void CatchUpLink::send(Instant now) {
+  go_on_with_snapshot();
   if (!connection_ || connection_gone_ || !connection_->open() || connection_->sending()) return;
   if (state_ == State::receiving && catching_up()) {
     const core::Acknowledgement ack = queue_.front()->machine().acknowledgement();
@@ -283,8 +366,12 @@ Instant CatchUpLink::next_deadline() const noexcept {
 
 void CatchUpLink::end_turn(const std::string& why) {
   ReplicaStream& stream = *queue_.front();
+  bool progress = stream.machine().received() != began_at_;
+  if (SnapshotReceiver* receiver = snapshot()) {
+    progress = receiver->progressed();
+    receiver->end();
+  }
   queue_.pop_front();
-  const bool progress = stream.machine().received() != began_at_;
   if (progress) backoff_.reset();
   dial_at_ = progress ? shard_.now() : shard_.now() + backoff_.on_failure(shard_.now());
   state_ = State::waiting;
@@ -326,6 +413,7 @@ void CatchUpLink::abandon() {
 void CatchUpLink::stop() {
   if (state_ == State::stopped) return;
   state_ = State::stopped;
+  if (SnapshotReceiver* receiver = snapshot()) receiver->end();
   if (connect_.in_flight()) shard_.reactor().cancel(connect_);
   if (connection_ && !connection_gone_) connection_->shut_down("stopped");
 }

@@ -2,11 +2,13 @@
 
 // A replica's side of catching up: a connection of its own, beside the live one of the same loop,
 // on which one stream after another is fed from the primary's log until the primary's ring holds
-// what comes next. The stream then claims again over the live connection. Lives on that loop.
+// what comes next, or gets a snapshot of what no log holds any more. The stream then claims again
+// over the live connection. Lives on that loop.
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,10 @@ class CatchUpLink final : public transport::Connection::Sink {
   void say_hello();
   void on_welcome(std::span<const std::byte> body);
   void on_verdict(std::span<const std::byte> body);
+  void on_matched(ReplicaStream& stream, Position position);
+  void on_snapshot_begin(std::span<const std::byte> body);
+  void on_snapshot_chunk(std::span<const std::byte> body);
+  void go_on_with_snapshot();
   void on_heartbeat(std::span<const std::byte> body);
   [[nodiscard]] bool acknowledgement_due(const core::Acknowledgement& ack) const noexcept;
   void on_goodbye(std::span<const std::byte> body);
@@ -64,6 +70,8 @@ class CatchUpLink final : public transport::Connection::Sink {
   void make_way(Instant now);
   [[nodiscard]] bool may_make_way() const noexcept;
   [[nodiscard]] bool catching_up() const noexcept;
+  /// Of the stream that has its turn, while a snapshot of it comes; else null.
+  [[nodiscard]] SnapshotReceiver* snapshot() const noexcept;
 
   ReplicaNode& node_;
   ReplicaLink& live_;
@@ -81,6 +89,7 @@ class CatchUpLink final : public transport::Connection::Sink {
   std::uint64_t session_ = 0;
   Epoch epoch_;
   Position began_at_ = 0;         ///< where the stream stood when its turn began
+  std::optional<Position> snapshot_at_;  ///< the primary's verdict on this connection
   Position moved_to_ = 0;         ///< where it stood, and had room to, at moved_at_
   Instant moved_at_ = kNever;     ///< kNever: the primary has not found it yet
   std::uint64_t frame_bytes_max_ = 0;

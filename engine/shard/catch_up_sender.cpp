@@ -21,10 +21,11 @@ constexpr std::int64_t kPatience_ns = 100 * kMillisecond_ns;
 }  // namespace
 
 CatchUpSender::CatchUpSender(PrimaryDriver& driver, transport::Connection& connection,
-                             std::uint32_t replica) noexcept
+                             std::uint32_t replica, bool takes_snapshots) noexcept
     : driver_(driver),
       connection_(connection),
       replica_(replica),
+      takes_snapshots_(takes_snapshots),
       pace_(driver.shared().options.catch_up_bytes_per_second) {}
 
 void CatchUpSender::on_resume(PrimaryStream& stream, const core::ResumeClaim& claim) {
@@ -33,8 +34,14 @@ void CatchUpSender::on_resume(PrimaryStream& stream, const core::ResumeClaim& cl
   sent_ = acknowledged_ = claim.position;
   credit_limit_ = claim.credit_limit;
   core::ResumeVerdict verdict{stream.id(), core::Verdict::resumed, 0};
-  verdict.verdict = stream.machine().judge(claim, stream.history(), verdict.position);
+  verdict.verdict =
+      stream.machine().judge(claim, stream.history(takes_snapshots_), verdict.position);
   using Verdict = core::Verdict;
+  if (verdict.verdict == Verdict::snapshot) {
+    snapshot_ = std::make_unique<SnapshotSender>(driver_, connection_, stream,
+                                                 stream.snapshots()->serving());
+    return snapshot_->begin();
+  }
   if (verdict.verdict == Verdict::catch_up) {
     reader_ = stream.log()->make_reader(*this);
     return reader_->start(sent_);
@@ -63,6 +70,11 @@ void CatchUpSender::on_acknowledgement(const core::Acknowledgement& ack) {
                               "acknowledgement that contradicts itself");
   }
   driver_.touch(*stream_, replica_);
+}
+
+void CatchUpSender::on_snapshot_request(const core::SnapshotRequest& request) {
+  if (snapshot_) return snapshot_->on_request(request);
+  connection_.refuse(core::GoodbyeReason::protocol_violation, "snapshot: none was offered");
 }
 
 /// The frame that comes next is read first: it says whether the claim is of this history.
@@ -100,6 +112,10 @@ bool CatchUpSender::caught_up() const noexcept {
 
 void CatchUpSender::send(Instant now) {
   send_at_ = kNever;
+  if (snapshot_) {
+    snapshot_->send(now);
+    return rate(snapshot_->sent(), now);
+  }
   if (!reader_ || connection_.sending() || !connection_.open()) return;
   if (!matched()) {
     if (reader_->failed() && connection_.open()) refuse_reader();
@@ -135,17 +151,17 @@ void CatchUpSender::send(Instant now) {
     return connection_.refuse(core::GoodbyeReason::busy, "catch-up: stands still, others wait");
   }
   tell_committed(now);
-  rate(now);
+  rate(acknowledged_, now);
 }
 
-void CatchUpSender::rate(Instant now) {
-  if (rated_at_ == 0) rated_ = acknowledged_, rated_at_ = now;
+void CatchUpSender::rate(Position moved_to, Instant now) {
+  if (rated_at_ == 0) rated_ = moved_to, rated_at_ = now;
   const std::int64_t passed_ns = now - rated_at_;
   if (passed_ns < kRated_ns) return;
   const double seconds = static_cast<double>(passed_ns) / kSecond_ns;
   stream_->note_catch_up(
-      replica_, static_cast<std::uint64_t>(static_cast<double>(acknowledged_ - rated_) / seconds));
-  rated_ = acknowledged_;
+      replica_, static_cast<std::uint64_t>(static_cast<double>(moved_to - rated_) / seconds));
+  rated_ = moved_to;
   rated_at_ = now;
 }
 
@@ -189,6 +205,7 @@ void CatchUpSender::on_readable() {}
 
 void CatchUpSender::stop() noexcept {
   if (reader_) reader_->stop();
+  if (snapshot_) snapshot_->stop();
   if (stream_ != nullptr) stream_->note_catch_up(replica_, 0);
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
-// A primary's side of a connection that catches up: reads one stream's frames from the log and
-// sends them, within the replica's credit, until the ring holds what comes next. The live streams
-// do not wait for it: it has its own connection, its own buffers, and at most so much in flight.
-// Used by the link that carries it, on the loop.
+// A primary's side of a connection that catches up: a snapshot if the log does not reach back far
+// enough, else reads one stream's frames from the log and sends them, within the replica's credit,
+// until the ring holds what comes next. The live streams do not wait for it: it has its own
+// connection, its own buffers, and at most so much in flight. Used by the link that carries it, on
+// the loop.
 
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "core/catch_up_pace.h"
 #include "core/message.h"
 #include "log/log_reader.h"
+#include "shard/snapshot_sender.h"
 #include "transport/connection.h"
 
 namespace quorate::shard {
@@ -21,20 +23,25 @@ class PrimaryStream;
 
 class CatchUpSender final : private log::LogReader::Listener {
  public:
-  CatchUpSender(PrimaryDriver& driver, transport::Connection& connection,
-                std::uint32_t replica) noexcept;
+  CatchUpSender(PrimaryDriver& driver, transport::Connection& connection, std::uint32_t replica,
+                bool takes_snapshots) noexcept;
 
   /// What the replica holds; once. Closes the connection when it does not fit.
   void on_resume(PrimaryStream& stream, const core::ResumeClaim& claim);
   void on_acknowledgement(const core::Acknowledgement& ack);
+  void on_snapshot_request(const core::SnapshotRequest& request);
   void send(Instant now);
   void on_sent();
   /// When send() is due though nothing happens: the rate allows more then.
-  [[nodiscard]] Instant next_deadline() const noexcept { return send_at_; }
+  [[nodiscard]] Instant next_deadline() const noexcept {
+    return snapshot_ ? snapshot_->next_deadline() : send_at_;
+  }
 
   void stop() noexcept;
   /// Nothing reads for it any more: it may be destroyed.
-  [[nodiscard]] bool idle() const noexcept { return !reader_ || reader_->idle(); }
+  [[nodiscard]] bool idle() const noexcept {
+    return (!reader_ || reader_->idle()) && (!snapshot_ || snapshot_->idle());
+  }
   [[nodiscard]] const PrimaryStream* stream() const noexcept { return stream_; }
   /// What it still needs of the log.
   [[nodiscard]] Position needed() const noexcept { return acknowledged_; }
@@ -46,12 +53,14 @@ class CatchUpSender final : private log::LogReader::Listener {
   void refuse_reader();
   bool matched();
   void tell_committed(Instant now);
-  void rate(Instant now);
+  void rate(Position moved_to, Instant now);
   [[nodiscard]] bool stands_still(Instant now) noexcept;
 
   PrimaryDriver& driver_;
   transport::Connection& connection_;
   const std::uint32_t replica_;
+  const bool takes_snapshots_;
+  std::unique_ptr<SnapshotSender> snapshot_;
   PrimaryStream* stream_ = nullptr;
   std::unique_ptr<log::LogReader> reader_;
   core::ResumeClaim claim_;

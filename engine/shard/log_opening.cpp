@@ -149,6 +149,15 @@ Result<OpenedLog> LogOpening::open_stream(const std::string& directory, StreamId
                                   "as a new node");
 }
 
+Status LogOpening::find_snapshots(OpenedLog& opened, StreamId stream) {
+  const log::Recovered& log = opened.found;
+  auto found = shard::find_snapshots(blocking_, opened.directory, stream, log.first.position,
+                                     log.start.end.position);
+  if (!found) return found.error();
+  opened.snapshots = std::move(found).value();
+  return Done{};
+}
+
 Status LogOpening::begin(OpenedLog& opened, const Epoch& epoch) {
   log::Metadata metadata = opened.metadata;
   metadata.flags &= static_cast<std::uint16_t>(~log::kClosed);

@@ -12,6 +12,7 @@
 #include "log/retention.h"
 #include "quorate/options.h"
 #include "reactor/reactor.h"
+#include "shard/snapshot_files.h"
 
 namespace quorate::shard {
 
@@ -22,6 +23,7 @@ struct OpenedLog {
   log::RetentionLimits retention;
   log::Metadata metadata;
   log::Recovered found;
+  FoundSnapshots snapshots;  ///< of a replica that takes them
 };
 
 /// What the writer of a stream's log is given. `frame_bytes_max`: record bytes of a frame.
@@ -40,6 +42,8 @@ class LogOpening {
   Result<std::uint32_t> count_streams(const std::string& directory);
   /// Makes the log if there is none. An error says what is wrong with it and what can be done.
   Result<OpenedLog> open_stream(const std::string& directory, StreamId stream);
+  /// Of a replica that takes snapshots: what there is of them.
+  Status find_snapshots(OpenedLog& opened, StreamId stream);
   /// The log is going to be written by a reign of `epoch`, or follows one: durable when it returns.
   Status begin(OpenedLog& opened, const Epoch& epoch);
 

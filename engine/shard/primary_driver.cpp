@@ -78,6 +78,7 @@ Status PrimaryDriver::make_streams() {
       config.machine.committed =
           std::min<Position>(opened->metadata.known_committed, config.machine.start);
       config.log = log_options(options.storage, shared_.frame_bytes_max);
+      config.log_is_state = options.log_is_state;
     }
     auto ring = arena_->map(local);
     if (!ring) return ring.error();
@@ -376,6 +377,7 @@ void PrimaryDriver::on_link_closed(PrimaryLink& link, const std::string& why) {
                "replica " + shared_.options.replicas[link.replica()] + " disconnected: " + why);
   for (auto& stream : streams_) {
     stream->machine().on_detached(link.replica());
+    if (stream->snapshots() != nullptr) stream->snapshots()->note_waiting(link.replica(), false);
     touch(*stream, link.replica());
   }
 }
@@ -465,6 +467,7 @@ void PrimaryDriver::close_step(Instant now) {
   for (auto& stream : streams_) {
     if (stream->log() == nullptr) break;
     done = done && stream->log()->closed() && stream->log()->idle();
+    done = done && stream->snapshots()->idle();
   }
   if (done) finish_close();
 }
@@ -474,7 +477,9 @@ void PrimaryDriver::leave(Instant now) {
   phase_ends_ = now + kLeave_ns;
   for (auto& link : links_) link->say_goodbye(now);
   for (auto& stream : streams_) {
-    if (stream->log() != nullptr) stream->log()->close();
+    if (stream->log() == nullptr) break;
+    stream->snapshots()->stop();
+    stream->log()->close();
   }
 }
 

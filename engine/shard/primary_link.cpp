@@ -69,6 +69,7 @@ void PrimaryLink::on_message(const wire::Envelope& envelope, std::span<const std
   if (role_ == Role::catch_up) {
     if (envelope.type == Type::acknowledgements) return catch_up_acknowledged(body);
     if (envelope.type == Type::resume) return catch_up_resume(body);
+    if (envelope.type == Type::snapshot_request) return catch_up_snapshot(body);
     return malformed("message that a replica does not send");
   }
   if (envelope.type == Type::acknowledgements) return on_acknowledgements(body);
@@ -145,6 +146,7 @@ void PrimaryLink::welcome_replica(const core::Hello& hello, Instant now) {
       std::max<std::int64_t>(shared.options.peer_timeout.count(), 3ll * hello.heartbeat_ms) *
       kMillisecond_ns;
   liveness_ = core::Liveness(shared.options.heartbeat.count() * kMillisecond_ns, timeout_ns, now);
+  takes_snapshots_ = (hello.capabilities & wire::kTakesSnapshots) != 0;
   if (hello.role == core::Role::catch_up) {
     if (shared.options.directory.empty()) {
       return refuse(core::GoodbyeReason::protocol_violation, "catch-up: this primary has no log");
@@ -155,7 +157,8 @@ void PrimaryLink::welcome_replica(const core::Hello& hello, Instant now) {
                                                "allows are being fed; try again");
     }
     role_ = Role::catch_up;
-    catch_up_ = std::make_unique<CatchUpSender>(driver_, connection_, replica_);
+    catch_up_ =
+        std::make_unique<CatchUpSender>(driver_, connection_, replica_, takes_snapshots_);
     return;
   }
   notes_.resize(driver_.stream_count());
@@ -197,6 +200,14 @@ void PrimaryLink::catch_up_acknowledged(std::span<const std::byte> body) {
   }
 }
 
+void PrimaryLink::catch_up_snapshot(std::span<const std::byte> body) {
+  core::SnapshotRequest request;
+  if (!transport::decode_snapshot_request(body, request)) {
+    return malformed("snapshot request is malformed");
+  }
+  catch_up_->on_snapshot_request(request);
+}
+
 void PrimaryLink::send_catch_up(Instant now) {
   catch_up_->send(now);
   if (connection_.frames_added() == 0 && liveness_.heartbeat_due(now) && connection_.open()) {
@@ -216,12 +227,14 @@ void PrimaryLink::on_resume(std::span<const std::byte> body) {
     }
     PrimaryStream& stream = driver_.stream(local);
     const core::ReplicaState state = stream.machine().replica(replica_).state;
-    if (state != core::ReplicaState::absent && state != core::ReplicaState::catching_up) {
+    if (state == core::ReplicaState::streaming || state == core::ReplicaState::parked) {
       return malformed("a stream is resumed twice");
     }
     const auto verdict =
-        stream.machine().on_resume(replica_, claim, stream.history(), driver_.shard().now(),
-                                   stream.effects);
+        stream.machine().on_resume(replica_, claim, stream.history(takes_snapshots_),
+                                   driver_.shard().now(), stream.effects);
+    const bool waits = takes_snapshots_ && verdict.verdict == core::Verdict::needs_full_copy;
+    if (stream.snapshots() != nullptr) stream.snapshots()->note_waiting(replica_, waits);
     driver_.verdicts.push_back(verdict);
     notes_[local].frame_hint = 0;
     notes_[local].told_committed = 0;

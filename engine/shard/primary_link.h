@@ -94,6 +94,7 @@ class PrimaryLink final : public transport::Connection::Sink {
   void welcome_replica(const core::Hello& hello, Instant now);
   void catch_up_resume(std::span<const std::byte> body);
   void catch_up_acknowledged(std::span<const std::byte> body);
+  void catch_up_snapshot(std::span<const std::byte> body);
   void send_catch_up(Instant now);
   void malformed(const char* what);
   [[nodiscard]] PrimaryStream* stream_of(StreamId id) noexcept;
@@ -109,6 +110,7 @@ class PrimaryLink final : public transport::Connection::Sink {
   Role role_ = Role::stranger;
   std::uint32_t replica_ = 0;
   std::uint64_t session_ = 0;
+  bool takes_snapshots_ = false;
   Instant closing_at_ = kNever;
   Instant commits_due_ = kNever;
   bool gone_ = false;

@@ -70,6 +70,7 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
     log_epochs_.push_back({each.epoch, each.end});
   }
   log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, config.log, *this);
+  snapshots_ = std::make_unique<SnapshotShelf>(shard, *log_, id(), config.log_is_state);
 }
 
 base::TailRing::Space PrimaryStream::open_and_claim(std::uint64_t payload_bytes) noexcept {
@@ -230,6 +231,7 @@ StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant n
     if (one.lag_bytes > 0) one.lag_seconds = static_cast<double>(now - since) / 1e9;
     status.replicas.push_back(std::move(one));
   }
+  if (snapshots_) snapshots_->describe(status);
   return status;
 }
 
@@ -297,8 +299,34 @@ void PrimaryStream::seal_frame(const base::TailRing::Walk& walk, Instant now) {
   used_at = now;
 }
 
-core::History PrimaryStream::history() const noexcept {
-  return {frames_, reclaimed_, log_ ? log_->first() : core::kNoLog, log_epochs_};
+core::History PrimaryStream::history(bool takes_snapshots) const {
+  core::History history{frames_, reclaimed_, log_ ? log_->first() : core::kNoLog, log_epochs_};
+  const auto snapshot = takes_snapshots && snapshots_ ? snapshots_->serving() : nullptr;
+  // Where the log begins may not be committed, if retention had to give up what nobody has.
+  if (snapshot && snapshot->head().position <= machine_.committed()) {
+    history.snapshot = snapshot->head().position;
+  }
+  return history;
+}
+
+Status PrimaryStream::offer_snapshot(std::string path, Position position) {
+  if (!log_) return Error(Errc::unsupported, "offer_snapshot: this primary has no directory");
+  if (position == 0 || path.empty()) {
+    return Error(Errc::invalid_option, "offer_snapshot: found an empty path or position 0, "
+                                       "allowed a file and the end of a record");
+  }
+  if (state() == StreamState::fenced) return Error(Errc::fenced, "this epoch was given up");
+  if (state() == StreamState::closed) return Error(Errc::closed, "the primary is closed");
+  const Position committed = committed_.load(std::memory_order_acquire);
+  if (position > committed) {
+    return Error(Errc::busy, "offer_snapshot: found position " + std::to_string(position) +
+                                 ", committed is " + std::to_string(committed) + "; try later");
+  }
+  const bool posted = shard_.post([this, path = std::move(path), position]() mutable {
+    snapshots_->offer(std::move(path), position);
+  });
+  if (!posted) return Error(Errc::busy, "offer_snapshot: the loop is far behind; try later");
+  return Done{};
 }
 
 void PrimaryStream::start_log() {
@@ -339,7 +367,7 @@ Position PrimaryStream::log_needed_from() const noexcept {
     const core::ReplicaProgress& replica = machine_.replica(i);
     needed = std::min(needed, replica.durable != 0 ? replica.durable : replica.received);
   }
-  return needed;
+  return std::min(needed, snapshots_->needed_from());
 }
 
 void PrimaryStream::on_log_trouble(const Error& error) {
@@ -348,6 +376,7 @@ void PrimaryStream::on_log_trouble(const Error& error) {
 
 void PrimaryStream::keep_log(Instant now) {
   log_->keep_house(now);
+  snapshots_->keep_house();
   log_first_.store(log_->first(), std::memory_order_relaxed);
   log_bytes_.store(log_->disk_bytes(), std::memory_order_relaxed);
   // The two enums are one list, told by two layers.

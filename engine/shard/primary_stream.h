@@ -19,6 +19,7 @@
 #include "core/frame_index.h"
 #include "core/primary_machine.h"
 #include "quorate/primary.h"
+#include "shard/snapshot_shelf.h"
 #include "shard/stream_log.h"
 #include "shard/shard.h"
 #include "wire/frame.h"
@@ -57,6 +58,7 @@ struct PrimaryStreamConfig {
   std::uint32_t frame_slots = 0;
   std::uint32_t local_index = 0;  ///< among the streams of its loop
   log::LogOptions log;            ///< with a log
+  bool log_is_state = false;
 };
 
 class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
@@ -115,6 +117,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   /// What became of a write that ends at `target`, as of now.
   [[nodiscard]] Outcome outcome(Position target, RuleId rule) const noexcept;
   [[nodiscard]] StreamStatus status(std::span<const std::string> names, Instant now) const;
+  Status offer_snapshot(std::string path, Position position);
 
   // The loop.
 
@@ -137,7 +140,9 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   /// Hands the log what it has not taken. True when something is left that it has no room for.
   bool write_log();
   /// What a replica's claim is matched with.
-  [[nodiscard]] core::History history() const noexcept;
+  [[nodiscard]] core::History history(bool takes_snapshots) const;
+  /// Null without a directory.
+  [[nodiscard]] SnapshotShelf* snapshots() noexcept { return snapshots_.get(); }
   void note_catch_up(std::uint32_t replica, std::uint64_t bytes_per_second) noexcept {
     counters_[replica].catch_up_bytes_per_second.store(bytes_per_second,
                                                        std::memory_order_relaxed);
@@ -236,6 +241,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   std::unique_ptr<StreamLog> log_;
   std::uint64_t log_hint_ = 0;                ///< cursor in frames_ of what the log takes next
   std::vector<core::EpochEnd> log_epochs_;
+  std::unique_ptr<SnapshotShelf> snapshots_;  ///< with a log, which it reads
 };
 
 }  // namespace quorate::shard

@@ -42,13 +42,27 @@ void ProgramFeed::check_begin(const std::byte* records, Position begin, Position
   while (at < shown_) at = record_end(records + (at - begin), at);
   checked_ = at == shown_;
   if (!checked_) {
-    failure_ = "resume_after: no record ends at position " + std::to_string(shown_);
+    failure_ = "resume_after or a snapshot: no record ends at position " + std::to_string(shown_);
   }
 }
 
+void ProgramFeed::begin_anew(Position from, Position received) {
+  if (reader_) reader_->stop();
+  shown_ = from;
+  floor_ = received;
+  checked_ = from == received;
+}
+
+void ProgramFeed::hold(Position from) {
+  held_ = true;
+  if (shown_ == from) return;
+  shown_ = from;
+  checked_ = from == floor_;
+}
+
 bool ProgramFeed::feed(Position visible, Position read) {
-  full_ = false;
-  if (stopped_ || !failure_.empty() || visible <= shown_) return false;
+  full_ = held_;
+  if (stopped_ || held_ || !failure_.empty() || visible <= shown_) return false;
   const Position before = shown_;
   if (shown_ < floor_) read_log(visible, read);
   // Behind what the log gave the ring may go on.

@@ -37,6 +37,13 @@ class ProgramFeed final : private log::LogReader::Listener {
   /// The ring into which frames are received has been emptied.
   void on_emptied(Position received) noexcept { floor_ = received; }
 
+  /// The log holds what follows `received` now and nothing before; the program goes on at `from`,
+  /// which may lie behind.
+  void begin_anew(Position from, Position received);
+  /// Brings nothing until go_on(), and then what follows `from`.
+  void hold(Position from);
+  void go_on() noexcept { held_ = false; }
+
   /// Brings what it can of what lies before `visible`, a frame's end. `read`: up to where the
   /// program has read. True when there is more to see.
   bool feed(Position visible, Position read);
@@ -70,6 +77,7 @@ class ProgramFeed final : private log::LogReader::Listener {
   Position floor_;
   bool full_ = false;
   bool checked_ = false;  ///< a record begins at shown_
+  bool held_ = false;
   bool stopped_ = false;
   std::string failure_;
 };

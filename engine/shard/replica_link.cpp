@@ -30,6 +30,8 @@ ReplicaLink::ReplicaLink(ReplicaNode& node, Shard& shard, std::uint32_t loop)
       liveness_(ns(node.options().heartbeat), ns(node.options().peer_timeout), 0),
       backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
                shard.reactor().random_seed()),
+      copies_backoff_(ns(node.options().backoff_min), ns(node.options().backoff_max),
+                      shard.reactor().random_seed()),
       catch_up_(node, *this, shard) {
   connect_.owner = this;
   connect_.complete = &ReplicaLink::on_connected;
@@ -70,7 +72,7 @@ core::Hello ReplicaLink::hello() const {
   hello.role = core::Role::replica;
   hello.version_min = wire::kVersionMin;
   hello.version_max = wire::kVersionMax;
-  hello.capabilities = wire::kCapabilities;
+  if (options.install) hello.capabilities = wire::kTakesSnapshots;
   hello.loop = loop_;
   hello.incarnation = node_.incarnation();
   hello.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
@@ -150,7 +152,7 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
   resumed_ = false;
   encoder_.reserve(streams_.size());
   connection_->reserve_control(transport::control_bytes_for(streams_.size()));
-  for (auto* list : {&touched_, &telling_, &repeating_, &storing_, &claiming_}) {
+  for (auto* list : {&touched_, &telling_, &repeating_, &storing_, &claiming_, &wanting_}) {
     list->reserve(streams_.size());
   }
   acknowledgements_.reserve(transport::kEntriesPerMessage);
@@ -165,86 +167,6 @@ void ReplicaLink::on_welcome(std::span<const std::byte> body) {
     claim_later(*stream);
   }
   send_claims();
-}
-
-/// A primary of an older epoch may have been replaced, and not know it.
-bool ReplicaLink::may_follow(const Epoch& epoch) const {
-  return std::all_of(streams_.begin(), streams_.end(), [&](ReplicaStream* stream) {
-    return stream->log() == nullptr || epoch >= stream->log()->promised();
-  });
-}
-
-void ReplicaLink::claim_later(ReplicaStream& stream) {
-  touch(stream);
-  if (std::exchange(stream.claim_due, true)) return;
-  claiming_.push_back(&stream);
-}
-
-/// Of the streams that may: with a log, nothing is claimed before the promise is durable.
-void ReplicaLink::send_claims() {
-  if (claiming_.empty() || state_ != State::streaming || !connection_->open()) return;
-  claims_.clear();
-  const auto flush = [&] {
-    connection_->queue_control(wire::MessageType::resume, encoder_.resume(claims_));
-    claims_.clear();
-  };
-  std::erase_if(claiming_, [&](ReplicaStream* stream) {
-    if (!stream->may_claim(epoch_)) return false;
-    stream->claim_due = false;
-    // What the applying thread has done since belongs to the claim's credit.
-    claims_.push_back(stream->machine().claim());
-    if (claims_.size() == transport::kEntriesPerMessage) flush();
-    return true;
-  });
-  if (!claims_.empty()) flush();
-}
-
-ReplicaStream* ReplicaLink::stream_of(StreamId id) noexcept {
-  const std::uint32_t local = id / loops_;
-  return id % loops_ == loop_ && local < streams_.size() ? streams_[local] : nullptr;
-}
-
-void ReplicaLink::on_resume_reply(std::span<const std::byte> body) {
-  if (!transport::decode_resume_reply(body, verdicts_)) {
-    return fail(core::GoodbyeReason::bad_frame, "resume reply is malformed");
-  }
-  for (const core::ResumeVerdict& verdict : verdicts_) {
-    ReplicaStream* stream = stream_of(verdict.stream);
-    if (stream == nullptr || !on_verdict(*stream, verdict)) {
-      return fail(core::GoodbyeReason::protocol_violation, "answer to a claim that was not made");
-    }
-  }
-}
-
-bool ReplicaLink::on_verdict(ReplicaStream& stream, const core::ResumeVerdict& verdict) {
-  using Machine = core::ReplicaMachine::State;
-  if (!stream.machine().on_verdict(verdict)) return false;
-  touch(stream);
-  const std::string held = std::to_string(stream.machine().received());
-  switch (stream.machine().state()) {
-    case Machine::needs_full_copy:
-      node_.on_needs_full_copy(verdict.stream,
-                               "the primary no longer holds what follows position " + held +
-                                   ", or its history is another one");
-      break;
-    case Machine::catching_up:
-      catch_up_.add(stream);
-      break;
-    case Machine::truncating:
-      shard_.trace(TraceLevel::warning,
-                   "stream " + std::to_string(verdict.stream) + ": holds up to " + held +
-                       " what this primary never had; cut behind " +
-                       std::to_string(verdict.position) + ", which never was committed");
-      stream.cut(verdict.position);
-      break;
-    case Machine::idle:
-    case Machine::claiming:
-    case Machine::streaming:
-      if (verdict.verdict == core::Verdict::resumed && !std::exchange(resumed_, true)) {
-        node_.on_resumed();
-      }
-  }
-  return true;
 }
 
 void ReplicaLink::on_heartbeat(std::span<const std::byte> body) {
@@ -446,7 +368,8 @@ void ReplicaLink::send_acknowledgements() {
   acknowledgements_.clear();
 }
 
-void ReplicaLink::step(Instant) {
+void ReplicaLink::step(Instant now) {
+  if (now >= copies_at_) claim_copies();
   send_claims();
   if (!storing_.empty()) store_frames();
 }
@@ -498,7 +421,7 @@ Instant ReplicaLink::next_deadline(Instant now) const {
   if (connection_gone_ || !touched_.empty()) return now;
   Instant next = state_ == State::waiting ? dial_at_ : kNever;
   if (state_ == State::dialing) next = dial_until_;
-  next = std::min({next, house_at_, catch_up_.next_deadline()});
+  next = std::min({next, house_at_, copies_at_, catch_up_.next_deadline()});
   if (!connection_) return next;
   // Only a session owes heartbeats and repetitions, and nothing goes out behind a send in flight.
   const bool mute =
@@ -515,6 +438,8 @@ void ReplicaLink::end_session(const std::string& why) {
   }
   if (node_.options().directory.empty()) house_at_ = kNever;
   catch_up_.abandon();
+  wanting_.clear();
+  copies_at_ = kNever;
   shard_.trace(TraceLevel::warning, "connection to the primary ended: " + why);
 }
 

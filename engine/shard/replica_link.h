@@ -66,6 +66,8 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   [[nodiscard]] bool may_follow(const Epoch& epoch) const;
   void send_claims();
   bool on_verdict(ReplicaStream& stream, const core::ResumeVerdict& verdict);
+  void want_copy(ReplicaStream& stream);
+  void claim_copies();
   void store_frames();
   void on_resume_reply(std::span<const std::byte> body);
   void on_heartbeat(std::span<const std::byte> body);
@@ -94,6 +96,8 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   core::Liveness liveness_;
   std::uint64_t heard_bytes_ = 0;  ///< of the connection, when its peer was heard last
   core::Backoff backoff_;
+  core::Backoff copies_backoff_;
+  Instant copies_at_ = kNever;  ///< when the streams in wanting_ claim again
   CatchUpLink catch_up_;
   transport::Encoder encoder_;
   std::uint64_t session_ = 0;
@@ -109,6 +113,7 @@ class ReplicaLink final : public Driver, public transport::Connection::Sink {
   std::vector<ReplicaStream*> repeating_;
   std::vector<ReplicaStream*> storing_;
   std::vector<ReplicaStream*> claiming_;
+  std::vector<ReplicaStream*> wanting_;  ///< nothing stood for what they lack
   std::vector<core::Acknowledgement> acknowledgements_;
   std::vector<core::ResumeClaim> claims_;
   std::vector<core::ResumeVerdict> verdicts_;

@@ -82,6 +82,9 @@ Status ReplicaNode::open_logs() {
         !begun) {
       return begun;
     }
+    if (options_.install) {
+      if (auto looked = opening.find_snapshots(*opened, id); !looked) return looked;
+    }
     logs_.push_back(std::move(opened).value());
   }
   return Done{};
@@ -174,6 +177,7 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
     if (opened != nullptr) {
       const log::LogEnd& end = opened->found.start.end;
       config.durable = true;
+      config.takes_snapshots = static_cast<bool>(options_.install);
       config.start = end.position;
       config.last_epoch = end.epoch;
       config.last_checksum = end.frame_checksum;
@@ -221,9 +225,8 @@ void ReplicaNode::on_session(std::uint32_t loop) {
   primary_closed_.store(false, std::memory_order_release);
   report_.primary_closed = false;
   report_.reason.clear();
-  if (report_.state != ReplicaReport::State::needs_full_copy) {
-    report_.state = ReplicaReport::State::streaming;
-  }
+  const bool final = report_.state == ReplicaReport::State::needs_full_copy && !options_.install;
+  if (!final) report_.state = ReplicaReport::State::streaming;
 }
 
 void ReplicaNode::on_resumed() {
@@ -233,8 +236,9 @@ void ReplicaNode::on_resumed() {
 
 void ReplicaNode::on_state(ReplicaReport::State state, const std::string& reason) {
   std::lock_guard lock(report_mutex_);
-  const bool final = report_.state == ReplicaReport::State::needs_full_copy ||
-                     report_.state == ReplicaReport::State::log_failed;
+  const bool final =
+      (report_.state == ReplicaReport::State::needs_full_copy && !options_.install) ||
+      report_.state == ReplicaReport::State::log_failed;
   // A refusal stays visible while the replica goes on trying.
   const bool refused = report_.state == ReplicaReport::State::refused &&
                        state == ReplicaReport::State::connecting;
@@ -261,9 +265,21 @@ void ReplicaNode::on_needs_full_copy(StreamId stream, const std::string& why) {
     std::lock_guard lock(report_mutex_);
     report_.state = ReplicaReport::State::needs_full_copy;
     report_.reason = "stream " + std::to_string(stream) + ": " + why;
+    if (options_.install) {
+      waiting_for_copy_.insert(stream);
+      return;
+    }
   }
   needs_full_copy_.store(true, std::memory_order_release);
   ring();
+}
+
+void ReplicaNode::on_copy_found(StreamId stream) {
+  std::lock_guard lock(report_mutex_);
+  if (waiting_for_copy_.erase(stream) == 0 || !waiting_for_copy_.empty()) return;
+  if (report_.state != ReplicaReport::State::needs_full_copy) return;
+  report_.state = ReplicaReport::State::streaming;
+  report_.reason.clear();
 }
 
 void ReplicaNode::on_log_failed(const std::string& why) {
@@ -286,6 +302,11 @@ std::size_t ReplicaNode::apply_ready(const Apply& apply, std::size_t records_max
   while (!applying_.empty() && count < records_max && !stopping_.load()) {
     ReplicaStream* stream = applying_.back();
     applying_.pop_back();
+    stream->rearm();
+    if (auto installed = stream->install(options_.install); !installed) {
+      install_error_ = installed.error();
+      break;
+    }
     // A stream with more queues itself again.
     count += stream->apply(apply, std::min(records_max - count, kApplySlice), stopping_);
     if (applying_.empty()) {
@@ -343,6 +364,7 @@ Status ReplicaNode::run(const Apply& apply) {
       slice = apply_ready(apply, kApplySlice);
       applied += slice;
     } while (slice != 0 && (!hosted || now() < apply_until));
+    if (install_error_) return *std::exchange(install_error_, std::nullopt);
     const bool more = slice != 0;
     if (end == End::stopped || (end != End::none && !more)) {
       if (end == End::stopped) stopping_.store(false);
@@ -366,7 +388,9 @@ Result<std::size_t> ReplicaNode::poll(const Apply& apply, std::size_t records_ma
     const End end = end_reason();
     if (hosted && first) turn_loops(0, rings);
     const std::size_t count = apply_ready(apply, records_max);
+    const auto install_error = std::exchange(install_error_, std::nullopt);
     if (count != 0) return count;
+    if (install_error) return *install_error;
     if (end == End::stopped) stopping_.store(false);
     if (end != End::none) return end_result(end, 0);
     if (now() >= deadline) return std::size_t{0};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,10 @@ class ReplicaNode {
   void on_resumed();
   void on_state(ReplicaReport::State state, const std::string& reason);
   void on_primary_closed(std::uint32_t loop, const std::string& why);
+  /// Final, unless the program takes snapshots.
   void on_needs_full_copy(StreamId stream, const std::string& why);
+  /// There is a way on for it after all.
+  void on_copy_found(StreamId stream);
   /// Nothing is acknowledged any more: final.
   void on_log_failed(const std::string& why);
   [[nodiscard]] bool log_failed() const noexcept {
@@ -80,6 +84,7 @@ class ReplicaNode {
   Status make_streams(const core::Welcome& welcome);
   Status check_fits(const core::Welcome& welcome) const;
   void close_logs();
+  /// Returns how many; see install_error_.
   std::size_t apply_ready(const Apply& apply, std::size_t records_max);
   void wait_for_records(Instant deadline);
   /// Why applying ends; has a value while it goes on.
@@ -108,6 +113,7 @@ class ReplicaNode {
 
   base::ReadyList to_apply_;
   std::vector<ReplicaStream*> applying_;  ///< the applying thread's own queue
+  std::optional<Error> install_error_;    ///< its own as well: the program could not install
   std::atomic<Position> rings_{0};        ///< counts calls of ring()
   base::WatermarkWaiters ring_waiters_;
   std::atomic<bool> stopping_{false};
@@ -121,6 +127,7 @@ class ReplicaNode {
 
   mutable std::mutex report_mutex_;  ///< rare changes: sessions, refusals
   ReplicaReport report_;
+  std::set<StreamId> waiting_for_copy_;  ///< under report_mutex_; of a program that takes snapshots
   std::atomic<std::uint64_t> frames_received_{0};
   std::atomic<std::uint64_t> frames_refused_{0};
 };

@@ -38,12 +38,18 @@ ReplicaStream::ReplicaStream(const core::ReplicaStreamConfig& config, Shard& sha
   if (opened == nullptr) return;
   const log::LogOptions options = log_options(opened->storage, config.ring_bytes / 4);
   log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, options, *this);
+  if (config.takes_snapshots) {
+    receiver_ = std::make_unique<SnapshotReceiver>(shard.reactor(), opened->directory,
+                                                   config.stream, opened->snapshots);
+  }
   feed_ = std::make_unique<ProgramFeed>(
       *log_, ProgramFeed::Rings{ring_, rings.shown.data(), config.ring_bytes}, config.applied,
       config.start, [this] {
         if (link != nullptr) link->on_log_progress(*this);
       });
   exposed_.store(config.applied);
+  const auto& base = opened->snapshots.base;
+  if (base && config.applied < base->program) ask_to_install(*base);
 }
 
 void ReplicaStream::start_log() {
@@ -55,9 +61,23 @@ void ReplicaStream::cut(Position position) {
   link->on_log_progress(*this);
 }
 
+void ReplicaStream::begin_anew(const core::SnapshotHead& head) {
+  anew_ = head;
+  link->on_log_progress(*this);
+}
+
 void ReplicaStream::on_log_cut(const log::LogEnd& end) {
+  if (anew_) {
+    const core::SnapshotHead head = *std::exchange(anew_, std::nullopt);
+    machine_.on_begun_anew(end.position, end.epoch, end.frame_checksum);
+    receiver_->on_begun_anew(head);
+    // The ring holds nothing that follows.
+    feed_->begin_anew(std::max(head.program, machine_.read()), end.position);
+    if (machine_.read() < head.program) ask_to_install(head);
+  } else {
+    machine_.on_truncated(end.position, end.epoch, end.frame_checksum);
+  }
   cut_at_.reset();
-  machine_.on_truncated(end.position, end.epoch, end.frame_checksum);
   if (link != nullptr) link->on_log_cut(*this);
 }
 
@@ -72,7 +92,48 @@ void ReplicaStream::on_frame(const wire::FrameHeader& header,
   waiting_.push(waiting);
 }
 
+/// The applying thread may be among records before it; it sees none behind it before it is
+/// installed.
+void ReplicaStream::ask_to_install(const core::SnapshotHead& head) {
+  installing_ = true;
+  install_told_ = false;
+  install_from_ = head.position;
+  feed_->hold(head.program);
+  to_install_ = {head.stream, head.program, receiver_->path(), head.bytes};
+  install_pending_.store(true, std::memory_order_seq_cst);
+}
+
+void ReplicaStream::on_installed() {
+  installing_ = false;
+  machine_.on_installed(to_install_.position);
+  feed_->go_on();
+}
+
+Status ReplicaStream::install(const Install& function) {
+  if (!install_pending_.load(std::memory_order_seq_cst)) return Done{};
+  if (auto installed = function(to_install_); !installed) {
+    to_apply_.push(apply_node_);
+    return installed;
+  }
+  cursor_ = to_install_.position;
+  read_.store(cursor_, std::memory_order_seq_cst);
+  Position applied = applied_.load(std::memory_order_relaxed);
+  while (applied < cursor_ && !applied_.compare_exchange_weak(applied, cursor_)) {
+  }
+  install_pending_.store(false, std::memory_order_release);
+  shard_.notify(*this);
+  return Done{};
+}
+
+Position ReplicaStream::log_needed_from() const noexcept {
+  return installing_ ? install_from_ : machine_.applied();
+}
+
 bool ReplicaStream::store() {
+  if (anew_) {
+    waiting_.clear();
+    if (!log_->cutting()) log_->begin_anew({anew_->position, 0, anew_->epoch, anew_->checksum});
+  }
   while (!waiting_.empty()) {
     const Waiting& head = waiting_.front();
     if (cut_at_ && head.header.end > *cut_at_) {
@@ -89,7 +150,7 @@ bool ReplicaStream::store() {
   if (cut_at_ && waiting_.empty() && !log_->cutting()) log_->cut(*cut_at_);
   log_->flush();
   feed();
-  return !waiting_.empty() || cut_at_.has_value();
+  return !waiting_.empty() || cut_at_.has_value() || anew_.has_value();
 }
 
 void ReplicaStream::feed() {
@@ -104,6 +165,7 @@ bool ReplicaStream::close_log() {
   if (log_started_ && !log_->failed() && !log_->lacks_space() && store()) return false;
   feed_->stop();
   if (log_started_) log_->close();
+  if (receiver_ && !receiver_->idle()) return false;
   return !log_started_ || (log_->closed() && log_->idle() && feed_->idle());
 }
 
@@ -123,7 +185,6 @@ void ReplicaStream::on_log_trouble(const Error& error) {
 
 std::size_t ReplicaStream::apply(const Apply& function, std::size_t records_max,
                                  const std::atomic<bool>& stop) {
-  apply_node_.queued.store(false, std::memory_order_seq_cst);
   const Position exposed = exposed_.load(std::memory_order_seq_cst);
   const std::uint64_t mask = machine_.config().ring_bytes - 1;
   const StreamId id = machine_.config().stream;
@@ -171,6 +232,7 @@ Status ReplicaStream::confirm(Position position) {
 
 void ReplicaStream::on_ready() {
   queued.store(false, std::memory_order_seq_cst);
+  if (installing_ && !install_pending_.load(std::memory_order_acquire)) on_installed();
   // Applied first: whoever confirms has seen what it confirms.
   const Position applied = applied_.load(std::memory_order_seq_cst);
   machine_.on_read(std::max(read_.load(std::memory_order_seq_cst), machine_.read()));
@@ -189,6 +251,7 @@ bool ReplicaStream::publish() {
   epoch_incarnation_.store(machine_.epoch().incarnation, std::memory_order_relaxed);
   needs_full_copy_.store(machine_.state() == core::ReplicaMachine::State::needs_full_copy,
                          std::memory_order_release);
+  if (installing_) return !std::exchange(install_told_, true) && to_apply_.push(apply_node_);
   const Position exposed = log_ ? feed_->shown() : machine_.exposed();
   if (exposed == exposed_.load(std::memory_order_relaxed)) return false;
   exposed_.store(exposed, std::memory_order_seq_cst);
@@ -212,6 +275,7 @@ void ReplicaStream::keep_house(Instant now) {
   give_back_if_idle(now);
   if (!log_) return;
   log_->keep_house(now);
+  if (receiver_ && !installing_) receiver_->keep_house(log_->first());
   const Position shown = feed_->shown();
   if (shown == shown_at_house_ && shown < machine_.received()) {
     machine_.on_nothing_shown();

@@ -19,6 +19,7 @@
 #include "quorate/replica.h"
 #include "shard/program_feed.h"
 #include "shard/shard.h"
+#include "shard/snapshot_receiver.h"
 #include "shard/stream_log.h"
 #include "wire/frame.h"
 
@@ -40,6 +41,11 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
 
   // The applying thread.
 
+  /// Before it is looked at: from here on the loop may put it into the list again.
+  void rearm() noexcept { apply_node_.queued.store(false, std::memory_order_seq_cst); }
+  /// Has the program take the snapshot that stands for what it has not seen, if there is one. An
+  /// error is the program's; it is asked again.
+  Status install(const Install& function);
   /// Applies up to `records_max` exposed records; returns how many. Tells the loop.
   std::size_t apply(const Apply& function, std::size_t records_max, const std::atomic<bool>& stop);
   [[nodiscard]] bool has_more() const noexcept {
@@ -76,13 +82,21 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   /// A claim says what is held: not while that is being cut, nor before the promise to follow
   /// nobody older is durable.
   [[nodiscard]] bool may_claim(const Epoch& epoch) const noexcept {
-    return !log_ || (!cut_at_ && !log_->cutting() && !log_->failed() && log_->promised() >= epoch);
+    return !log_ || (!cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
+                     log_->promised() >= epoch);
   }
   /// Hands the log what it has not taken, and the program what it may see. True when something is
   /// left for the log.
   bool store();
   /// The primary never had what is held behind `position`.
   void cut(Position position);
+  /// Null unless the program takes snapshots.
+  [[nodiscard]] SnapshotReceiver* snapshots() noexcept { return receiver_.get(); }
+  /// The disk holds that snapshot. The old log goes, though what it holds may have been released:
+  /// all of that is in the snapshot, which is of what is committed and reaches further.
+  void begin_anew(const core::SnapshotHead& head);
+  /// The program is to take a snapshot; until it has, no other one may come.
+  [[nodiscard]] bool installing() const noexcept { return installing_; }
   /// Called until it answers true: nothing of the log is in flight any more.
   bool close_log();
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
@@ -114,10 +128,12 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   void on_log_durable(Position durable) override;
   void on_log_changed() override;
   void on_log_trouble(const Error& error) override;
-  [[nodiscard]] Position log_needed_from() const noexcept override { return machine_.applied(); }
+  [[nodiscard]] Position log_needed_from() const noexcept override;
   void on_log_cut(const log::LogEnd& end) override;
   void feed();
   void give_back_if_idle(Instant now);
+  void ask_to_install(const core::SnapshotHead& head);
+  void on_installed();
 
   core::ReplicaMachine machine_;
   std::unique_ptr<StreamLog> log_;
@@ -127,6 +143,11 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   std::unique_ptr<ProgramFeed> feed_;  ///< with a log
   bool feed_failed_ = false;
   Position shown_at_house_ = 0;
+  std::unique_ptr<SnapshotReceiver> receiver_;
+  std::optional<core::SnapshotHead> anew_;  ///< the log is to begin behind it
+  bool installing_ = false;
+  bool install_told_ = false;
+  Position install_from_ = 0;  ///< where the log begins behind what is to be installed
   Shard& shard_;
   base::RingArena& arena_;
   const std::uint32_t slice_;
@@ -145,6 +166,10 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   alignas(128) std::atomic<Position> read_{0};     ///< written by the applying thread
   std::atomic<Position> applied_{0};  ///< by it as well, or by who confirms
   const bool confirmed_;              ///< the program says itself what it has applied
+  /// Set by the loop when to_install_ is there to be read, and by the applying thread when it has
+  /// been installed; to_install_ does not change in between.
+  std::atomic<bool> install_pending_{false};
+  Snapshot to_install_;
   Position cursor_ = 0;                            ///< the applying thread's own
 };
 

@@ -69,8 +69,9 @@ class StreamLog final : public log::LogWriter::Listener,
   /// frame is told by on_log_cut(). Nothing is taken meanwhile. Never below what is committed.
   void cut(Position position);
   /// The log goes on behind `at`, which it need never have had; nothing before counts any more,
-  /// also of what was taken and is not durable yet. on_log_cut(at) tells when that is certain; until
-  /// then a crash leaves either log. Readers of what was there before end with needs_full_copy.
+  /// also of what was taken and is not durable yet. on_log_cut(at) tells when that is certain;
+  /// until then a crash leaves either log. Readers of what was there before end with
+  /// needs_full_copy.
   /// Without effect, as cut(), on a log that is closed, has failed or is cutting(). The caller has
   /// made sure that `at` lies behind what was taken.
   void begin_anew(const log::LogEnd& at);

@@ -8,6 +8,11 @@ namespace quorate::transport {
 
 namespace fb = wire::fb;
 
+namespace {
+/// So that an answer about 256 streams stays an answer whatever they have to tell.
+constexpr std::size_t kStatusErrorBytesMax = 256;
+}  // namespace
+
 struct Encoder::Builder {
   flatbuffers::FlatBufferBuilder fbb;
 
@@ -132,13 +137,41 @@ std::span<const std::byte> Encoder::status(const std::string& node, std::uint32_
           static_cast<std::int64_t>(replica.lag_seconds * 1e9),
           replica.catch_up_bytes_per_second));
     }
+    flatbuffers::Offset<flatbuffers::String> error;
+    if (!stream.snapshot_error.empty()) {
+      error = fbb.CreateString(stream.snapshot_error.substr(0, kStatusErrorBytesMax));
+    }
     stream_offsets.push_back(fb::CreateStreamState(
         fbb, stream.stream, stream.epoch.number, stream.epoch.incarnation, stream.appended,
         stream.committed, fbb.CreateVector(replica_offsets), stream.durable, stream.log_first,
-        stream.log_bytes, static_cast<std::uint8_t>(stream.retention)));
+        stream.log_bytes, static_cast<std::uint8_t>(stream.retention), stream.snapshot_position,
+        stream.snapshot_bytes, stream.snapshot_wanted, error));
   }
   const auto name = fbb.CreateString(node);
   fbb.Finish(fb::CreateStatus(fbb, name, streams_total, fbb.CreateVector(stream_offsets)));
+  return finish();
+}
+
+std::span<const std::byte> Encoder::snapshot_begin(const core::SnapshotHead& head) {
+  auto& fbb = builder_->fbb;
+  fbb.Finish(fb::CreateSnapshotBegin(fbb, head.stream, head.id, head.position, head.epoch.number,
+                                     head.epoch.incarnation, head.checksum, head.program,
+                                     head.bytes, head.crc, head.has_file));
+  return finish();
+}
+
+std::span<const std::byte> Encoder::snapshot_request(const core::SnapshotRequest& request) {
+  auto& fbb = builder_->fbb;
+  fbb.Finish(fb::CreateSnapshotRequest(fbb, request.stream, request.id, request.offset));
+  return finish();
+}
+
+std::span<const std::byte> Encoder::snapshot_chunk(std::uint64_t id, std::uint64_t offset,
+                                                   std::span<const std::byte> bytes) {
+  auto& fbb = builder_->fbb;
+  const auto vector =
+      fbb.CreateVector(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  fbb.Finish(fb::CreateSnapshotChunk(fbb, id, offset, vector));
   return finish();
 }
 
@@ -255,6 +288,10 @@ bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total
     stream.log_first = entry->log_first();
     stream.log_bytes = entry->log_bytes();
     stream.retention = static_cast<RetentionState>(entry->retention());
+    stream.snapshot_position = entry->snapshot_position();
+    stream.snapshot_bytes = entry->snapshot_bytes();
+    stream.snapshot_wanted = entry->snapshot_wanted();
+    if (entry->snapshot_error() != nullptr) stream.snapshot_error = entry->snapshot_error()->str();
     for (const auto* one : *entry->replicas()) {
       stream.replicas.push_back({one->name()->str(),
                                  static_cast<ReplicaStatus::State>(one->state()), one->sent(),
@@ -271,6 +308,36 @@ bool decode_goodbye(std::span<const std::byte> body, core::Goodbye& out) {
   const auto* goodbye = wire::view_goodbye(body);
   if (goodbye == nullptr) return false;
   out = {static_cast<core::GoodbyeReason>(goodbye->reason()), goodbye->text()->str()};
+  return true;
+}
+
+bool decode_snapshot_begin(std::span<const std::byte> body, core::SnapshotHead& out) {
+  const auto* begin = wire::view_snapshot_begin(body);
+  if (begin == nullptr) return false;
+  out = {begin->stream(),
+         begin->id(),
+         begin->position(),
+         {begin->epoch_number(), begin->epoch_incarnation()},
+         begin->checksum(),
+         begin->program_position(),
+         begin->bytes(),
+         begin->crc(),
+         begin->has_file()};
+  return true;
+}
+
+bool decode_snapshot_request(std::span<const std::byte> body, core::SnapshotRequest& out) {
+  const auto* request = wire::view_snapshot_request(body);
+  if (request == nullptr) return false;
+  out = {request->stream(), request->id(), request->offset()};
+  return true;
+}
+
+bool decode_snapshot_chunk(std::span<const std::byte> body, SnapshotChunk& out) {
+  const auto* chunk = wire::view_snapshot_chunk(body);
+  if (chunk == nullptr) return false;
+  const auto* bytes = reinterpret_cast<const std::byte*>(chunk->bytes()->data());
+  out = {chunk->id(), chunk->offset(), {bytes, chunk->bytes()->size()}};
   return true;
 }
 

@@ -47,6 +47,10 @@ class Encoder {
   std::span<const std::byte> status_request(std::uint32_t begin, std::uint32_t count);
   std::span<const std::byte> status(const std::string& node, std::uint32_t streams_total,
                                     std::span<const StreamStatus> streams);
+  std::span<const std::byte> snapshot_begin(const core::SnapshotHead& head);
+  std::span<const std::byte> snapshot_request(const core::SnapshotRequest& request);
+  std::span<const std::byte> snapshot_chunk(std::uint64_t id, std::uint64_t offset,
+                                            std::span<const std::byte> bytes);
 
  private:
   std::span<const std::byte> finish();
@@ -70,6 +74,15 @@ bool decode_status_request(std::span<const std::byte> body, std::uint32_t& begin
 bool decode_status(std::span<const std::byte> body, std::uint32_t& streams_total,
                    std::vector<StreamStatus>& out);
 bool decode_goodbye(std::span<const std::byte> body, core::Goodbye& out);
+bool decode_snapshot_begin(std::span<const std::byte> body, core::SnapshotHead& out);
+bool decode_snapshot_request(std::span<const std::byte> body, core::SnapshotRequest& out);
+/// A piece of a snapshot; its bytes stay in the message.
+struct SnapshotChunk {
+  std::uint64_t id = 0;
+  std::uint64_t offset = 0;
+  std::span<const std::byte> bytes;
+};
+bool decode_snapshot_chunk(std::span<const std::byte> body, SnapshotChunk& out);
 
 core::FrameInfo frame_info(const wire::FrameHeader& header);
 

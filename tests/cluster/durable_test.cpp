@@ -65,6 +65,17 @@ TEST_P(Durable, ALoadIsVerifiedAndLeavesNoDirectoryBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path())) << said;
 }
 
+TEST_P(Durable, AReplicaThatComesBackBehindTheLogIsVerifiedByWayOfASnapshot) {
+  Tool load("load", {"load", "--cluster=3", "--mode=semi_sync", "--log", "--verify",
+                     "--snapshot-every=4", "--segment-mib=8", "--retain-mib=8",
+                     "--record-size=8192", "--lag-policy=drop", "--kill=c@0.1", "--restart=c@4",
+                     "--seconds=5", "--directory=" + directory_.path(), backend()});
+  EXPECT_EQ(load.exit_code(), 0);
+  const std::string said = load.said();
+  EXPECT_NE(said.find("begins with a snapshot"), std::string::npos) << said;
+  EXPECT_NE(said.find("verified 2 of 2 replicas"), std::string::npos) << said;
+}
+
 TEST_P(Durable, AnInterruptedLoadLeavesNoDirectoryBehind) {
   Tool load("load",
             {"load", "--cluster=3", "--mode=sync", "--level=durable", "--seconds=3600",

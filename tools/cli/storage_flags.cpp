@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kSegmentMin_mib = 8;
 constexpr std::uint32_t kSegmentMax_mib = 1024;
+constexpr std::uint32_t kRetainMax_mib = 1u << 30;
 constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
 Error usage(std::string text) {
@@ -24,6 +25,9 @@ void add_storage_flags(OptionSet& options, StorageFlags& flags, const std::strin
   options.text("directory", "DIR", flags.directory, directory_help);
   options.number("segment-mib", "N", flags.segment_mib, kSegmentMin_mib, kSegmentMax_mib,
                  "Logs: size of their files, which are made ahead, in MiB");
+  options.number("retain-mib", "N", flags.retain_mib, 0u, kRetainMax_mib,
+                 "Logs: go no further back than that, or four files, whoever needs more; 0: 1 GiB, "
+                 "and 4 GiB where a replica needs them [0]");
   options.flag("buffered", flags.buffered,
                "Logs: write through the page cache even where the file system can do without");
 }
@@ -32,6 +36,10 @@ StorageOptions StorageFlags::options() const {
   StorageOptions storage;
   storage.segment_bytes = segment_mib * kMib;
   storage.direct = !buffered;
+  if (retain_mib != 0) {
+    storage.retain_bytes = retain_mib * kMib;
+    storage.retain_bytes_hard = std::max(storage.retain_bytes, 4 * storage.segment_bytes);
+  }
   return storage;
 }
 
@@ -65,7 +73,7 @@ Status StorageFlags::fits(const EngineFlags& engine, std::uint32_t streams) cons
 }
 
 Status refuse_storage_details(const OptionSet& given, const std::string& needed) {
-  for (const char* name : {"segment-mib", "buffered"}) {
+  for (const char* name : {"segment-mib", "retain-mib", "buffered"}) {
     if (given.given(name)) return usage(fmt::format("--{}: allowed only with {}", name, needed));
   }
   return Done{};

@@ -15,6 +15,7 @@ namespace quorate::tools {
 struct StorageFlags {
   std::string directory;
   std::uint32_t segment_mib = 64;
+  std::uint32_t retain_mib = 0;  ///< 0: as the library has it
   bool buffered = false;
 
   [[nodiscard]] StorageOptions options() const;

@@ -24,6 +24,11 @@ bool ContentCheck::on_record(const Record& record) {
   return false;
 }
 
+void ContentCheck::begin_with(StreamId stream, const StreamDigest& digest, Position end) {
+  if (stream >= streams_.size()) streams_.resize(stream + 1);
+  streams_[stream] = {digest, end, {}};
+}
+
 /// A writer's records count upwards, not one by one: some are too short to say which they are, and
 /// the rows of a trace are dealt to several streams. What is missing shows in the digest.
 void ContentCheck::check_order(StreamState& stream, const Stamp& stamp) {

@@ -24,6 +24,9 @@ class ContentCheck {
   /// that was delivered before is not counted again.
   bool on_record(const Record& record);
 
+  /// From here on it is as if the records that make up that digest had come.
+  void begin_with(StreamId stream, const StreamDigest& digest, Position end);
+
   [[nodiscard]] const std::string& line() const { return line_; }
   /// No comparison has failed so far.
   [[nodiscard]] bool equal() const { return equal_; }

@@ -35,6 +35,8 @@ Largest lag: bytes not yet received by a connected replica, and the age of the o
 Logs: with --level durable or --log every node of a --cluster keeps its log in
 DIR/quorate-load-XXXXXX/MODE/NODE while the mode runs; DIR is --directory or where temporary files
 go. A replica that is restarted has the records of its log again, so its digest covers them all.
+With --snapshot-every the primary offers its digest as a snapshot; a replica that lacks what the
+primary's log no longer holds goes on from that; --retain-mib is about the primary's log alone.
 
 With --verify a replica that needs a full copy or is gone is named and not counted as equal.
 Replicas started elsewhere by `quorate node --load-sink` print how they compare; here they are told.

@@ -69,6 +69,9 @@ void add_logs(OptionSet& set, LoadOptions& options) {
   add_storage_flags(set, options.storage,
                     "With --cluster: an existing directory, below which all logs of this run are "
                     "kept while it runs [where temporary files go]; else the primary's own");
+  set.number("snapshot-every", "MIB", options.snapshot_every_mib, 0u, 1u << 20,
+             "With logs and --verify: offer what a replica would have made of the records so far, "
+             "after each so many MiB of a stream; 0: never");
   set.flag("keep", options.keep, "With --cluster: do not remove the logs at the end");
 }
 

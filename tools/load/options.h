@@ -34,6 +34,7 @@ struct LoadOptions {
   StorageFlags storage;  ///< the directory: of a cluster's runs, else of the primary's log
   bool log = false;      ///< also where the level needs none
   bool keep = false;
+  std::uint32_t snapshot_every_mib = 0;  ///< 0: never
 
   RecordSizes sizes{64};
   std::uint32_t writers = 1;

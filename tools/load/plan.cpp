@@ -87,6 +87,20 @@ Status check_logs(LoadPlan& plan, const OptionSet& given) {
   return refuse_storage_details(given, needed);
 }
 
+/// What a replica would have made of the records so far, only a writer that is alone on its stream
+/// knows.
+Status check_snapshots(const LoadPlan& plan) {
+  const LoadOptions& options = plan.options;
+  if (options.snapshot_every_mib == 0) return Done{};
+  if (!plan.keeps_logs || !options.verify) {
+    return usage("--snapshot-every: allowed only with logs and --verify");
+  }
+  if (options.writers <= options.streams) return Done{};
+  return usage(fmt::format("--snapshot-every: found {} writers for {} streams, allowed at most one "
+                           "writer of a stream",
+                           options.writers, options.streams));
+}
+
 Status check_faults(const LoadOptions& options, const std::vector<std::string>& names) {
   for (const Fault& fault : options.faults) {
     if (std::find(names.begin(), names.end(), fault.name) != names.end()) continue;
@@ -214,6 +228,7 @@ Result<LoadPlan> plan_load(const LoadOptions& options, const OptionSet& given) {
   if (Status status = check_faults(options, plan.names); !status) return status.error();
   if (Status status = check_trace(plan.options, given); !status) return status.error();
   if (Status status = check_logs(plan, given); !status) return status.error();
+  if (Status status = check_snapshots(plan); !status) return status.error();
   if (Status status = check_sizes(plan.options); !status) return status.error();
   if (Status status = parse_modes(plan); !status) return status.error();
   if (Status status = plan.primary(sync(), {}).validate(); !status) return status.error();

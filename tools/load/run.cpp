@@ -156,6 +156,10 @@ void LoadRun::make_writers() {
     if (options.rate > 0) spec.interval_ns = 1e9 * options.writers / options.rate;
     spec.trace_speed = options.trace_speed;
     spec.verify = options.verify;
+    if (options.snapshot_every_mib != 0) {
+      spec.snapshots = plan_.directory_of(PrimaryOptions{}.name, logs_);
+      spec.snapshot_every_bytes = std::uint64_t{options.snapshot_every_mib} << 20;
+    }
     spec.sizes = options.sizes;
     spec.rows = plan_.rows;
     writers_.push_back(std::make_unique<Writer>(spec, std::move(lanes), control_));

@@ -34,7 +34,12 @@ Writer::Writer(const WriterSpec& spec, std::vector<Lane> lanes, const LoadContro
     : spec_(spec),
       control_(control),
       lanes_(std::move(lanes)),
-      outstanding_(spec.window, spec.sample_every, lanes_.size()) {}
+      outstanding_(spec.window, spec.sample_every, lanes_.size()) {
+  if (spec.snapshots.empty()) return;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    snapshots_.emplace_back(spec.snapshots, spec.snapshot_every_bytes);
+  }
+}
 
 void Writer::start() {
   thread_ = std::thread([this] { run(); });
@@ -103,6 +108,10 @@ bool Writer::put(Feed& feed, std::int64_t begun_ns) {
   }
   lane.end = end;
   outstanding_.push(end, begun_ns);
+  if (!snapshots_.empty()) {
+    snapshots_[lane_].note(lane);
+    if (snapshots_[lane_].error()) error_ = snapshots_[lane_].error();
+  }
   if (++lane_ == lanes_.size()) lane_ = 0;
   return true;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "tools/load/feed.h"
 #include "tools/load/histogram.h"
 #include "tools/load/outstanding.h"
+#include "tools/load/snapshots.h"
 
 namespace quorate::tools {
 
@@ -39,6 +41,8 @@ struct WriterSpec {
   double interval_ns = 0;  ///< open loop: between two records of this writer; 0: closed loop
   double trace_speed = 0;  ///< open loop: the trace's own times, so many times faster
   bool verify = false;
+  std::string snapshots;  ///< directory of what is offered; "": nothing is
+  std::uint64_t snapshot_every_bytes = 0;
   RecordSizes sizes;
   std::span<const TraceRow> rows;  ///< empty: records of `sizes`
 
@@ -95,6 +99,7 @@ class alignas(128) Writer {
   const WriterSpec spec_;
   const LoadControl& control_;
   std::vector<Lane> lanes_;
+  std::vector<SnapshotMaker> snapshots_;  ///< by lane; none: nothing is offered
   Outstanding outstanding_;
   Histogram latencies_ns_;
   std::size_t lane_ = 0;

@@ -17,7 +17,8 @@ all, for its connected replicas to receive all, and ends.
 A replica follows its primary until that says goodbye (exit 0) or until it needs a full copy of what
 the primary does not hold any more, or its own log fails (exit 1).
 With --directory a node that is started again goes on where its log ends. A replica's records come
-again from the first on, so that its digest and its output are whole.
+again from the first on, so that its digest and its output are whole. One that lacks what the
+primary's log no longer holds waits for a snapshot, as `quorate load --snapshot-every` offers them.
 
 Examples:
   quorate node --role primary --listen 127.0.0.1:7400 --replicas b,c --mode sync --echo

@@ -8,12 +8,14 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "quorate/replica.h"
 #include "tools/cli/signals.h"
 #include "tools/load/content_check.h"
+#include "tools/load/snapshots.h"
 #include "tools/node/options.h"
 #include "tools/process/process.h"
 #include "tools/verbs.h"
@@ -83,17 +85,15 @@ class Notices {
 
 class ReplicaNode {
  public:
-  ReplicaNode(const NodeOptions& options, Replica replica, std::FILE* output)
-      : options_(options),
-        replica_(std::move(replica)),
-        output_(output),
-        check_(options.load_sink),
-        notices_(options) {}
+  ReplicaNode(const NodeOptions& options, std::FILE* output)
+      : options_(options), output_(output), check_(options.load_sink), notices_(options) {}
 
+  Status open();
   int run();
 
  private:
   void apply(const Record& record);
+  Status install(const Snapshot& snapshot);
   bool flush();
   void say_compared();
   int end_full_copy(const Error& error);
@@ -102,7 +102,7 @@ class ReplicaNode {
   void summarize();
 
   const NodeOptions& options_;
-  Replica replica_;
+  std::optional<Replica> replica_;
   std::FILE* output_;
   ContentCheck check_;
   Notices notices_;
@@ -115,6 +115,34 @@ void ReplicaNode::apply(const Record& record) {
   }
   if (options_.no_digest) return;
   if (check_.on_record(record)) say_compared();
+}
+
+Status ReplicaNode::open() {
+  ReplicaOptions options = replica_options(options_);
+  if (!options.directory.empty()) {
+    options.install = [this](const Snapshot& snapshot) { return install(snapshot); };
+  }
+  auto replica = Replica::open(std::move(options));
+  if (!replica) return replica.error();
+  replica_.emplace(std::move(*replica));
+  return Done{};
+}
+
+/// What it stands for was never here: the digest goes on from it, and the output has a gap.
+Status ReplicaNode::install(const Snapshot& snapshot) {
+  if (!options_.quiet || output_ != nullptr) {
+    notices_.say(fmt::format("stream {} begins with a snapshot as of position {}", snapshot.stream,
+                             snapshot.position));
+  }
+  if (options_.no_digest) return Done{};
+  DigestSnapshot begin{snapshot.position, {}};
+  if (!snapshot.path.empty()) {
+    auto read = read_snapshot(snapshot.path);
+    if (!read) return read.error();
+    begin = *read;
+  }
+  check_.begin_with(snapshot.stream, begin.digest, snapshot.position);
+  return Done{};
 }
 
 /// One line for machines; the first record out of order for people.
@@ -135,23 +163,23 @@ int ReplicaNode::run() {
   double look_s = 0;
   while (!interrupted()) {
     const auto applied =
-        replica_.poll(apply_record, kRecordsAtOnce, std::chrono::milliseconds(100));
+        replica_->poll(apply_record, kRecordsAtOnce, std::chrono::milliseconds(100));
     if (!flush()) return 1;
     if (!applied && applied.error().code == Errc::needs_full_copy) {
       return end_full_copy(applied.error());
     }
-    if (!applied && replica_.report().state == State::log_failed) {
+    if (!applied && replica_->report().state == State::log_failed) {
       return end_log_failed(applied.error().text);
     }
     if (!applied && applied.error().code != Errc::closed) return fail("node", applied.error());
     if (applied && *applied > 0 && now_s() < look_s) continue;
     look_s = now_s() + kLook_s;
-    const ReplicaReport report = replica_.report();
+    const ReplicaReport report = replica_->report();
     notices_.look(report);
     if (report.primary_closed && (!applied || *applied == 0)) return end_goodbye();
     if (!applied) return fail("node", applied.error());
   }
-  replica_.close();
+  replica_->close();
   summarize();
   return 0;
 }
@@ -169,14 +197,14 @@ int ReplicaNode::end_full_copy(const Error& error) {
 /// Whoever cannot keep what it receives must not go on as if it did.
 int ReplicaNode::end_log_failed(const std::string& why) {
   notices_.say("its log failed, it follows no longer: " + why);
-  replica_.close();
+  replica_->close();
   summarize();
   return 1;
 }
 
 int ReplicaNode::end_goodbye() {
-  if (!options_.quiet) notices_.say("the primary said goodbye: " + replica_.report().reason);
-  replica_.close();
+  if (!options_.quiet) notices_.say("the primary said goodbye: " + replica_->report().reason);
+  replica_->close();
   summarize();
   return check_.equal() ? 0 : 1;
 }
@@ -206,9 +234,9 @@ int run_replica_node(const NodeOptions& options) {
     }
     output = file.get();
   }
-  auto replica = Replica::open(replica_options(options));
-  if (!replica) return fail("node", replica.error());
-  return ReplicaNode(options, std::move(*replica), output).run();
+  ReplicaNode node(options, output);
+  if (Status opened = node.open(); !opened) return fail("node", opened.error());
+  return node.run();
 }
 
 }  // namespace quorate::tools

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -59,6 +60,10 @@ std::string node_json(const NodeStatus& node) {
         .add("log_first", stream.log_first)
         .add("log_bytes", stream.log_bytes)
         .add("retention", to_string(stream.retention))
+        .add("snapshot_position", stream.snapshot_position)
+        .add("snapshot_bytes", stream.snapshot_bytes)
+        .add("snapshot_wanted", stream.snapshot_wanted)
+        .add("snapshot_error", stream.snapshot_error)
         .raw("replicas", replicas.text());
     streams.raw(json.text());
   }
@@ -87,6 +92,29 @@ std::vector<std::string> lonely_row(const StreamStatus& stream) {
   return row;
 }
 
+/// What came over the network must not reach a terminal as anything but text.
+std::string in_one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(),
+                  [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return text;
+}
+
+std::string snapshot_lines(const StreamStatus& stream) {
+  std::string text;
+  if (stream.snapshot_position != 0) {
+    text += fmt::format("stream {}: snapshot of {} as of position {}\n", stream.stream,
+                        byte_text(stream.snapshot_bytes), stream.snapshot_position);
+  }
+  if (stream.snapshot_wanted) {
+    text += fmt::format("stream {}: a replica waits for a snapshot\n", stream.stream);
+  }
+  if (!stream.snapshot_error.empty()) {
+    text += fmt::format("stream {}: no snapshot: {}\n", stream.stream,
+                        in_one_line(stream.snapshot_error));
+  }
+  return text;
+}
+
 /// What only a log has to tell.
 std::string log_lines(const StreamStatus& stream) {
   if (stream.log_bytes == 0) return {};
@@ -99,7 +127,7 @@ std::string log_lines(const StreamStatus& stream) {
                         stream.stream, replica.name, byte_text(replica.catch_up_bytes_per_second),
                         replica.catch_up_seconds_left());
   }
-  return text;
+  return text + snapshot_lines(stream);
 }
 
 std::string node_table(const NodeStatus& node) {

@@ -24,6 +24,9 @@ enum class Backend : std::uint8_t {
 
 enum class TraceLevel : std::uint8_t { debug, info, warning, error };
 
+/// Makes the program's state of a stream that of a snapshot. See ReplicaOptions::install.
+using Install = std::function<Status(const Snapshot&)>;
+
 /// Receives diagnostics, one line without newline each, on the thread that noticed. A library does
 /// not print: unset means silent. Must not call back into the handle.
 using TraceSink = std::function<void(TraceLevel, std::string_view)>;
@@ -133,6 +136,10 @@ struct PrimaryOptions {
   /// 64 MiB a second where they take little, but never more than this.
   std::uint64_t catch_up_bytes_per_second = 0;
 
+  /// The program has no state but what is in the log. A replica that lacks what the log no longer
+  /// holds, when no snapshot serves, begins where the log begins: what is before is gone for it.
+  bool log_is_state = false;
+
   EngineOptions engine;  ///< ignored when opened on an existing Engine
 
   [[nodiscard]] Status validate() const;
@@ -148,6 +155,13 @@ struct ReplicaOptions {
   /// false: a record counts as applied when apply has returned. true: when the program says so, for
   /// instance once its own storage has it: Replica::confirm().
   bool confirmed = false;
+  /// With a directory: takes snapshots. Called by run() and poll() between records. When it returns
+  /// done, the program's state of that stream is that of `position`, and the records behind it
+  /// follow; keeping it is the program's matter, as is naming the position in `resume_after` next
+  /// time. An error ends run() or poll() with it, and it is called again in the next one. Without
+  /// `install`, a replica that lacks what no log holds any more needs a full copy, and that is
+  /// final; with it, the replica waits until the primary has a snapshot to offer.
+  Install install;
   std::string cluster = "quorate";
   std::string name = "b";
   std::string primary;              ///< host:port

@@ -103,6 +103,15 @@ class Stream {
   /// Errors busy (waiters_max callbacks are waiting) and closed: the callback will not run.
   Status on_released(const Ticket& ticket, RuleId rule, ReleaseCallback callback);
 
+  /// The file at `path` is the program's state after everything up to `position`, a Ticket::end
+  /// that is committed; for replicas that lack what the log no longer holds. From any thread;
+  /// returns at once. The file is opened, read once and, when status() names it as ready, in place
+  /// of the one before; it may then be renamed or removed, but must never be modified. A snapshot
+  /// that is ready keeps the log from there on, within the limits of retention.
+  /// Errors: unsupported (no directory), invalid_option, busy (not committed yet, or the loop is
+  /// far behind), fenced, closed. What fails later is told by the trace and by status().
+  Status offer_snapshot(std::string path, Position position);
+
   [[nodiscard]] StreamStatus status() const;
 
  private:

@@ -42,7 +42,9 @@ struct ReplicaReport {
   enum class State : std::uint8_t {
     connecting,
     streaming,
-    needs_full_copy,  ///< final: what it holds is of another history or has a gap behind it
+    /// What it holds is of another history or has a gap behind it. Final without
+    /// ReplicaOptions::install; with it, it waits for a snapshot.
+    needs_full_copy,
     refused,          ///< the primary refused it; `reason` says why; it goes on trying
     stopped,
     log_failed,       ///< final: its log met an error of the disk; `reason` names it
@@ -66,8 +68,9 @@ class Replica {
   Replica& operator=(Replica&&) noexcept;
   ~Replica();
 
-  /// Applies records until stop(), until the primary says goodbye because it closes, or until a
-  /// full copy is needed (Errc::needs_full_copy).
+  /// Applies records until stop(), until the primary says goodbye because it closes, until a full
+  /// copy is needed (Errc::needs_full_copy; not with ReplicaOptions::install), or until `install`
+  /// fails, with its error.
   Status run(const Apply& apply);
 
   /// Applies at most `records_max` records that are ready, waiting up to `timeout` for the first.

@@ -21,7 +21,7 @@ struct ReplicaStatus {
     streaming,       ///< receives frames as they are sealed
     parked,          ///< beyond its lag budget: fed again once its connection drains
     needs_full_copy, ///< ring and log no longer hold what it lacks
-    catching_up,     ///< is fed from the log until the ring holds what it lacks
+    catching_up,     ///< is fed from the log, or with a snapshot, until the ring has what it lacks
   };
   std::string name;
   State state = State::absent;
@@ -61,6 +61,11 @@ struct StreamStatus {
   Position log_first = 0;       ///< and from where on
   std::uint64_t log_bytes = 0;  ///< of its files; 0: it keeps no log
   RetentionState retention = RetentionState::ok;
+  /// Of the snapshot that is ready, as of where; 0: none is.
+  Position snapshot_position = 0;
+  std::uint64_t snapshot_bytes = 0;
+  bool snapshot_wanted = false;  ///< a replica waits for one that reaches back to the log
+  std::string snapshot_error{};  ///< why the last one offered is not ready, or not any more
 };
 
 /// What a running primary answers about itself.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace quorate {
@@ -55,6 +56,18 @@ struct Record {
   [[nodiscard]] std::string_view text() const {
     return {reinterpret_cast<const char*>(payload.data()), payload.size()};
   }
+};
+
+/// A program's state of one stream after everything up to `position`, as another program of the
+/// same cluster wrote it: in place of records that nobody keeps any more.
+struct Snapshot {
+  StreamId stream = 0;
+  Position position = 0;  ///< what it is the state of, a Record::end
+  /// The file; it is there until a newer one is installed or the log no longer goes back to
+  /// `position`. "": the primary's program has no state but what is in the log, so there is nothing
+  /// before `position` (PrimaryOptions::log_is_state).
+  std::string path;
+  std::uint64_t bytes = 0;  ///< of it
 };
 
 /// What became of a write whose release was awaited.

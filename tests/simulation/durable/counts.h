@@ -37,6 +37,10 @@ enum class Count : std::uint8_t {
   log_failures,
   damage_excused,  ///< a log that could not be read when it was opened
   resumes_refused, ///< resume_after was older than the log
+  wipes,           ///< of a replica's disk
+  offers,          ///< snapshots that a primary's program has offered
+  installs,        ///< snapshots that a replica's program has taken
+  installs_refused,
   written,
   applied,
   releases,
@@ -52,7 +56,9 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "cuts_of_links", "slow_links", "sync_errors", "error_spells", "dead_disks", "full_disks",
     "slow_disks", "slow_programs", "pauses", "reopenings", "refused_opens", "catch_ups",
     "log_cuts", "tails_lost", "replays", "rotations", "given_up", "no_space", "log_failures",
-    "damage_excused", "resumes_refused", "written", "applied", "releases", "releases_durable",
+    "damage_excused", "resumes_refused",
+    "wipes", "offers", "installs", "installs_refused",
+    "written", "applied", "releases", "releases_durable",
     "releases_applied", "examined"};
 
 struct Counts {

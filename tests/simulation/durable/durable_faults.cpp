@@ -36,6 +36,15 @@ void DurableWorld::end_node(std::uint32_t host, bool power) {
   place.down_until = scheduler_.now() + draw_pause();
 }
 
+/// Another disk takes the place of one that is gone.
+void DurableWorld::wipe(std::uint32_t host) {
+  end_node(host, true);
+  trace("fault", "wipes the disk of host " + std::to_string(host));
+  ++result_.counts[Count::wipes];
+  network_.host(host).disk.wipe();
+  oracle_.on_wiped(host - 1);
+}
+
 void DurableWorld::close_node(std::uint32_t host) {
   Place& place = places_[host];
   if (!place.node || place.node->ended() || place.node->busy() || place.node->opening()) return;
@@ -51,6 +60,7 @@ void DurableWorld::close_node(std::uint32_t host) {
 void DurableWorld::strike_nodes() {
   const auto any = static_cast<std::uint32_t>(dice_.between(0, hosts() - 1));
   const bool power = dice_.chance(500);
+  if (settings_.snapshots && any != kPrimaryHost && dice_.chance(100)) return wipe(any);
   const std::int64_t kind = dice_.between(0, 99);
   if (kind < 50) return end_node(any, power);
   if (kind < 60) return end_node(kPrimaryHost, power);

@@ -47,6 +47,7 @@ DurableWorld::DurableWorld(const Settings& settings, bool trace)
       load_(Draw::of(settings.seed, "durable load")),
       dice_(Draw::of(settings.seed, "durable faults")),
       places_(settings.replicas + 1) {
+  if (settings_.snapshots) oracle_.expect_snapshots();
   for (Place& place : places_) {
     Host& host = network_.add_host(dice_.between(-200, 200));
     host.disk.law.latency_max_ns = settings_.disk_latency_max_ns;
@@ -106,6 +107,7 @@ DurableResult DurableWorld::run() {
   look();
   write();
   begin_load();
+  if (settings_.snapshots) offer();
   later(dice_.between(0, kSecond_ns), [this] { strike(); });
   run_until(settings_.horizon);
   heal();
@@ -203,6 +205,11 @@ void DurableWorld::write() {
   if (!loaded && !load_.chance(50)) return;
   const std::uint64_t share = settings_.bytes_per_s * kWrite_ns / kSecond_ns;
   primary()->write(loaded ? share : 100);
+}
+
+void DurableWorld::offer() {
+  later(load_.magnitude(50 * kMillisecond_ns, 4 * kSecond_ns), [this] { offer(); });
+  if (primary() != nullptr && primary()->open_for_writes()) primary()->offer();
 }
 
 // The end.

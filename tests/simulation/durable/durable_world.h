@@ -55,6 +55,7 @@ class DurableWorld final : private Scheduler::Target, private Watcher {
   void note_segments(Place& place);
   void write();
   void begin_load();
+  void offer();
 
   // Faults.
   void strike();
@@ -64,6 +65,7 @@ class DurableWorld final : private Scheduler::Target, private Watcher {
   void end_node(std::uint32_t host, bool power);
   void close_node(std::uint32_t host);
   void die_in_open(std::uint32_t host, std::uint32_t times);
+  void wipe(std::uint32_t host);
   void slow_down(std::uint32_t host);
   void pause(std::uint32_t host);
   void wear(HostId host, Instant lasts_ns);

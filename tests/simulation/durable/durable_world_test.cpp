@@ -33,8 +33,8 @@ TEST(DurableWorld, NothingIsLostAndAllThatMattersHappens) {
   for (const Count count :
        {Count::kills, Count::power_losses, Count::closes, Count::deaths_in_open, Count::reopenings,
         Count::catch_ups, Count::log_cuts, Count::tails_lost, Count::replays, Count::rotations,
-        Count::given_up, Count::log_failures, Count::releases_durable, Count::releases_applied,
-        Count::examined}) {
+        Count::given_up, Count::log_failures, Count::wipes, Count::offers, Count::installs,
+        Count::releases_durable, Count::releases_applied, Count::examined}) {
     EXPECT_GT(sum[count], 0u) << kCountNames[static_cast<std::size_t>(count)];
   }
   // Rarer than once in ten.

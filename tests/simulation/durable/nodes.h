@@ -4,6 +4,7 @@
 // they are given and remember durably how far they have got.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 
 namespace quorate::simulation::durable {
 
+/// What the file of a snapshot of that stream and position holds.
+void fill_snapshot(std::span<std::byte> bytes, StreamId stream, Position position);
+
 class PrimaryNode final : public Node {
  public:
   /// `key`: of the record written last in this world.
@@ -21,6 +25,8 @@ class PrimaryNode final : public Node {
 
   /// Appends about so many bytes, as far as there is room.
   void write(std::uint64_t bytes);
+  /// Offers a snapshot of something that is committed.
+  void offer();
   [[nodiscard]] StreamStatus status(StreamId stream) const {
     return primary_->stream(stream).status();
   }
@@ -53,6 +59,7 @@ class PrimaryNode final : public Node {
   bool ended_here_ = false;           ///< what it shows does not count any more
   std::vector<Position> ends_;        ///< by stream: of what was written last
   std::vector<Position> watermarks_;  ///< by stream and rule
+  std::uint64_t offers_ = 0;
 };
 
 class ReplicaNode final : public Node, private Scheduler::Target {
@@ -77,7 +84,9 @@ class ReplicaNode final : public Node, private Scheduler::Target {
   void on_found(StreamId stream, Position first, Position end) override;
   void fire(std::uint64_t) override;
   void apply(const Record& record);
+  Status install(const Snapshot& snapshot);
   void poll();
+  void poll_later(Instant pause_ns);
   [[nodiscard]] Position draw_resume(StreamId stream);
   void on_ended(const Error& error);
 

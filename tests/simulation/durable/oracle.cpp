@@ -26,6 +26,8 @@ Oracle::Oracle(std::uint32_t streams, std::uint32_t replicas, std::vector<Rule> 
   for (History& history : streams_) {
     history.durable.assign(replicas, 0);
     history.applied.assign(replicas, 0);
+    history.told_applied.assign(replicas, 0);
+    history.wiped.assign(replicas, false);
   }
 }
 
@@ -44,6 +46,11 @@ void Oracle::keep(History& history, Position end, const char* why) {
   if (end <= history.must) return;
   history.must = end;
   history.must_why = why;
+}
+
+void Oracle::note_applied(History& history, std::uint32_t replica, Position position) {
+  history.applied[replica] = std::max(history.applied[replica], position);
+  history.told_applied[replica] = std::max(history.told_applied[replica], position);
 }
 
 bool Oracle::on_reopened(StreamId stream, Position start) {
@@ -116,7 +123,7 @@ void Oracle::on_released(StreamId stream, std::uint32_t index, Position end) {
   if (rule.kind == Rule::Kind::all) {
     needed = rule.names.empty() ? replicas_ : static_cast<std::uint32_t>(rule.names.size());
   }
-  const auto& reached = rule.level == Level::durable ? history.durable : history.applied;
+  const auto& reached = rule.level == Level::durable ? history.durable : history.told_applied;
   const std::uint32_t have = copies(reached, rule, end);
   if (have >= needed || history.blind) return;
   fail("released: " + place(stream, end) + " under " + quorate::to_string(rule) + " at level " +
@@ -124,9 +131,15 @@ void Oracle::on_released(StreamId stream, std::uint32_t index, Position end) {
        " replicas have it of " + std::to_string(needed));
 }
 
+/// What that node's log must still have.
+Position Oracle::limit_of(const History& history, std::uint32_t node) {
+  if (node == kPrimaryNode) return history.must;
+  return history.wiped[node] ? 0 : history.durable[node];
+}
+
 void Oracle::on_found(std::uint32_t node, const Entry& entry) {
   const History& history = streams_[entry.stream];
-  const Position limit = node == kPrimaryNode ? history.must : history.durable[node];
+  const Position limit = limit_of(history, node);
   const Entry* known = find(history, entry.begin);
   if (known == nullptr) {
     if (entry.begin < limit) {
@@ -146,7 +159,7 @@ void Oracle::on_found(std::uint32_t node, const Entry& entry) {
 
 void Oracle::on_found_whole(std::uint32_t node, StreamId stream, Position first, Position end) {
   const History& history = streams_[stream];
-  const Position limit = node == kPrimaryNode ? history.must : history.durable[node];
+  const Position limit = limit_of(history, node);
   if (end < limit) {
     fail("lost: the log of " + name_of(node) + " ends in " + place(stream, end) +
          (node == kPrimaryNode ? ", up to " + std::to_string(limit) + " it was " + history.must_why
@@ -154,7 +167,7 @@ void Oracle::on_found_whole(std::uint32_t node, StreamId stream, Position first,
   }
   if (node == kPrimaryNode) return;
   const Position applied = history.applied[node];
-  if (applied < first) {
+  if (applied < first && !snapshots_) {
     fail("given up: the log of " + name_of(node) + " begins in " + place(stream, first) +
          ", its program has applied " + std::to_string(applied));
   }
@@ -162,6 +175,23 @@ void Oracle::on_found_whole(std::uint32_t node, StreamId stream, Position first,
     fail("lost: " + name_of(node) + " has applied " + place(stream, applied) +
          ", its log ends at " + std::to_string(end));
   }
+}
+
+void Oracle::on_wiped(std::uint32_t replica) {
+  for (History& history : streams_) {
+    history.applied[replica] = 0;
+    history.wiped[replica] = true;
+  }
+}
+
+void Oracle::on_installed(std::uint32_t replica, StreamId stream, Position position) {
+  History& history = streams_[stream];
+  if (position > history.committed || record_end_before(stream, position) != position) {
+    fail("installed: r" + std::to_string(replica + 1) + " " + place(stream, position) +
+         ", committed " + std::to_string(history.committed));
+  }
+  keep(history, position, "installed by a replica");
+  note_applied(history, replica, position);
 }
 
 void Oracle::on_damaged(std::uint32_t replica) {
@@ -180,7 +210,7 @@ void Oracle::on_applied(std::uint32_t replica, const Entry& entry) {
          " before it was committed, " + std::to_string(history.committed));
   }
   keep(history, entry.end, "applied by a replica");
-  history.applied[replica] = std::max(history.applied[replica], entry.end);
+  note_applied(history, replica, entry.end);
 }
 
 Position Oracle::record_end_before(StreamId stream, Position position) const {

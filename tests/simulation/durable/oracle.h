@@ -48,7 +48,16 @@ class Oracle {
   /// The disk did not let it be read: nothing counts that this replica acknowledged.
   void on_damaged(std::uint32_t replica);
 
+  /// Its disk is empty now: its log need not have what it acknowledged, and its program begins
+  /// anew. What it said before was true, and may still be counted.
+  void on_wiped(std::uint32_t replica);
+  /// Logs may begin behind what was applied: a snapshot stands for what is missing.
+  void expect_snapshots() noexcept { snapshots_ = true; }
+
   // A replica's program.
+
+  /// Its state is that of the position: of what is committed, and where a record ends.
+  void on_installed(std::uint32_t replica, StreamId stream, Position position);
 
   void on_applied(std::uint32_t replica, const Entry& entry);
   /// What it has applied in all its lives.
@@ -70,13 +79,17 @@ class Oracle {
     bool blind = false;      ///< copies may have been counted that nobody saw
     std::vector<Position> durable;  ///< by replica: acknowledged, and of this history
     std::vector<Position> applied;  ///< by replica
+    std::vector<Position> told_applied;  ///< the same, whatever became of its disk
+    std::vector<bool> wiped;             ///< by replica
   };
 
   [[nodiscard]] static Position end_of(const History& history) {
     return history.entries.empty() ? 0 : history.entries.back().end;
   }
   [[nodiscard]] static const Entry* find(const History& history, Position begin);
+  [[nodiscard]] static Position limit_of(const History& history, std::uint32_t node);
   void keep(History& history, Position end, const char* why);
+  static void note_applied(History& history, std::uint32_t replica, Position position);
   [[nodiscard]] std::uint32_t copies(const std::vector<Position>& reached, const Rule& rule,
                                      Position end) const;
   void fail(const std::string& what);
@@ -85,6 +98,7 @@ class Oracle {
   const std::uint32_t replicas_;
   const std::uint32_t protected_copies_;
   std::vector<History> streams_;
+  bool snapshots_ = false;
   std::string violation_;
 };
 

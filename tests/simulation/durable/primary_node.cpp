@@ -5,6 +5,10 @@
 
 namespace quorate::simulation::durable {
 
+void fill_snapshot(std::span<std::byte> bytes, StreamId stream, Position position) {
+  fill(bytes, (position << 8) + stream);
+}
+
 PrimaryNode::PrimaryNode(const Surroundings& world, std::uint64_t& key, Draw draw)
     : Node(world, kPrimaryHost, kPrimaryNode, "a"), key_(key), draw_(draw) {}
 
@@ -116,6 +120,26 @@ bool PrimaryNode::write_one(StreamId stream, std::uint64_t& left) {
   left -= std::min<std::uint64_t>(left, bytes);
   if (draw_.chance(50)) await(ticket);
   return true;
+}
+
+void PrimaryNode::offer() {
+  const auto stream = static_cast<StreamId>(draw_.between(0, world_.settings.streams - 1));
+  const StreamStatus now = status(stream);
+  world_.oracle.on_status(now, true);
+  const auto back = static_cast<Position>(draw_.chance(500) ? 0 : draw_.magnitude(1, 4 << 20));
+  const Position position =
+      world_.oracle.record_end_before(stream, now.committed - std::min(now.committed, back));
+  if (position == 0) return;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(draw_.magnitude(1, 1 << 20)) - 1);
+  fill_snapshot(bytes, stream, position);
+  const std::string path = directory() + "/state-" + std::to_string(offers_++);
+  if (!disk().put(path, bytes)) return;
+  const Status offered = primary_->stream(stream).offer_snapshot(path, position);
+  if (offered) {
+    ++counts()[Count::offers];
+  } else if (offered.error().code != Errc::busy) {
+    world_.watcher.fail("offer_snapshot: " + offered.error().text);
+  }
 }
 
 void PrimaryNode::await(const Ticket& ticket) {

@@ -8,6 +8,7 @@ namespace quorate::simulation::durable {
 namespace {
 constexpr std::size_t kRecordsAtOnce = 256;
 constexpr Position kUnknown = ~Position{0};
+constexpr const char* kNotNow = "the program has no time to install it";
 }
 
 ReplicaNode::ReplicaNode(const Surroundings& world, HostId host, std::uint32_t replica, Draw draw)
@@ -48,6 +49,9 @@ Status ReplicaNode::open_handle() {
     next_.push_back(resume);
   }
   options.resume_after = next_;
+  if (world_.settings.snapshots) {
+    options.install = [this](const Snapshot& snapshot) { return install(snapshot); };
+  }
   if (world_.watcher.tracing()) {
     world_.watcher.trace(name(), "opens, resume_after " + std::to_string(next_[0]) + ", log " +
                                      std::to_string(first_[0]) + " to " + std::to_string(end_[0]));
@@ -89,10 +93,15 @@ void ReplicaNode::poll() {
   const bool slow = scheduler.now() < slow_until_;
   const std::size_t records_max = slow ? 4 : kRecordsAtOnce;
   const auto count = replica_->poll(apply_, records_max);
+  if (!count && count.error().text == kNotNow) return poll_later(kSecond_ns);
   if (!count) return on_ended(count.error());
   if (count.value() < records_max && !slow) return;
+  poll_later(slow ? 100 * kMillisecond_ns : kMillisecond_ns);
+}
+
+void ReplicaNode::poll_later(Instant pause_ns) {
   poll_due_ = true;
-  const Instant pause_ns = slow ? 100 * kMillisecond_ns : kMillisecond_ns;
+  Scheduler& scheduler = world_.network.scheduler();
   scheduler.at(scheduler.now() + draw_.magnitude(1, pause_ns), *this);
 }
 
@@ -111,6 +120,29 @@ void ReplicaNode::on_ended(const Error& error) {
   } else {
     ++counts()[Count::log_failures];
   }
+}
+
+Status ReplicaNode::install(const Snapshot& snapshot) {
+  if (draw_.chance(200)) {
+    ++counts()[Count::installs_refused];
+    return Error(Errc::busy, kNotNow);
+  }
+  const auto bytes = disk().content(snapshot.path);
+  std::vector<std::byte> expected(snapshot.bytes);
+  fill_snapshot(expected, snapshot.stream, snapshot.position);
+  if (!bytes || *bytes != expected) {
+    world_.watcher.fail("installed: " + name() + " is given another file than was offered, as of " +
+                        std::to_string(snapshot.position));
+  }
+  if (snapshot.position <= next_[snapshot.stream]) {
+    world_.watcher.fail("installed: " + name() + " is taken back to " +
+                        std::to_string(snapshot.position));
+  }
+  ++counts()[Count::installs];
+  world_.watcher.look_at_primary();
+  world_.oracle.on_installed(replica_number_, snapshot.stream, snapshot.position);
+  next_[snapshot.stream] = snapshot.position;
+  return Done{};
 }
 
 void ReplicaNode::apply(const Record& record) {

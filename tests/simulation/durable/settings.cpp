@@ -73,6 +73,19 @@ Settings Settings::draw(std::uint64_t seed, Instant horizon) {
   settings.bytes_per_s = static_cast<std::uint64_t>(draw.magnitude(1, 8)) * kMiB;
   settings.load_per_mille = static_cast<std::uint32_t>(draw.between(100, 600));
   settings.fault_gap_max_ns = draw.magnitude(500 * kMillisecond_ns, 8 * kSecond_ns);
+  // Drawn apart, so that the other worlds are what they were.
+  Draw draw_of_snapshots = Draw::of(seed, "durable snapshots");
+  settings.snapshots = draw_of_snapshots.chance(400);
+  if (settings.snapshots) {
+    primary.storage.retain_bytes = std::min<std::uint64_t>(primary.storage.retain_bytes, 8 * kMiB);
+    if (primary.storage.retain_bytes == 0) primary.storage.retain_bytes = 1;
+    // What is not committed must not be given up: nobody could ever commit it then.
+    if (draw_of_snapshots.chance(500)) {
+      settings.protected_copies = primary.protected_copies = 1;
+      primary.storage.retain_bytes_hard = 32 * kMiB;
+    }
+    settings.bytes_per_s = std::max<std::uint64_t>(settings.bytes_per_s, 4 * kMiB);
+  }
   settings.disk_latency_max_ns = draw.magnitude(100 * kMicrosecond_ns, 4 * kMillisecond_ns);
   return settings;
 }
@@ -91,7 +104,8 @@ std::string Settings::to_string() const {
          std::to_string(bytes_per_s >> 20) + " MiB/s for " + std::to_string(load_per_mille) +
          " of 1000, rules " + std::to_string(rules.size()) + ", faults each " +
          std::to_string(fault_gap_max_ns / kMillisecond_ns) + " ms, " +
-         (primary.lag.kind == LagPolicy::Kind::hold ? "hold" : "drop");
+         (primary.lag.kind == LagPolicy::Kind::hold ? "hold" : "drop") +
+         (snapshots ? ", snapshots" : "");
 }
 
 }  // namespace quorate::simulation::durable

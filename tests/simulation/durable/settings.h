@@ -27,6 +27,7 @@ struct Settings {
   std::uint32_t record_bytes_max = 0;
   std::uint64_t bytes_per_s = 0;       ///< written while there is load
   std::uint32_t load_per_mille = 0;    ///< of the time
+  bool snapshots = false;  ///< replicas take them, and their disks are wiped now and then
   Instant fault_gap_max_ns = 0;
   Instant disk_latency_max_ns = 0;
   Instant horizon = 0;

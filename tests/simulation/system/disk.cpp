@@ -171,6 +171,25 @@ void Disk::wipe() {
   ++counts_.wipes;
 }
 
+bool Disk::put(const std::string& path, std::span<const std::byte> bytes) {
+  if (names_.find(path) != nullptr && names_.remove(path, ++number_) < 0) return false;
+  if (names_.can_make(path) < 0) return false;
+  auto file = std::make_shared<DiskFile>(false);
+  names_.make(path, file, ++number_);
+  if (!bytes.empty()) file->write(0, bytes, ++number_, nullptr);
+  file->sync(number_);
+  names_.sync(*names_.find(DiskNames::parent_of(path)), number_);
+  return true;
+}
+
+std::optional<std::vector<std::byte>> Disk::content(const std::string& path) const {
+  const std::shared_ptr<DiskFile> file = names_.find(path);
+  if (file == nullptr) return std::nullopt;
+  std::vector<std::byte> bytes(file->size());
+  file->read(0, bytes, false);
+  return bytes;
+}
+
 bool Disk::take_over(const std::string& from, const std::string& to) {
   const std::shared_ptr<DiskFile> source = names_.find(from), target = names_.find(to);
   if (source == nullptr || target == nullptr || source->size() != target->size()) return false;

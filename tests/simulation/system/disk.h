@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -97,6 +99,12 @@ class Disk final : private Scheduler::Target {
   /// program had renamed it. False, and nothing is done: they are not files of one size, or the
   /// first block of the other one is not zero.
   bool take_over(const std::string& from, const std::string& to);
+
+  /// A file with that content is there, durably and at once, as if a program had written it. False:
+  /// its directory is not there.
+  bool put(const std::string& path, std::span<const std::byte> bytes);
+  /// As a program would read it; none: there is no such file.
+  [[nodiscard]] std::optional<std::vector<std::byte>> content(const std::string& path) const;
 
   /// The next sync to complete answers -EIO, and what it covered is on the medium, lost or still
   /// unsynced, sector by sector. Lost sectors look as if they were there until the page cache goes.

@@ -101,6 +101,39 @@ TEST_F(DurablePrimary, AnEmptyReplicaIsFedFromTheBeginningOfTheLog) {
   EXPECT_EQ(resume({3, {}, 0, 0, incarnation_of(0), kInfiniteCredit}).verdict, Verdict::catch_up);
 }
 
+TEST_F(DurablePrimary, ASnapshotServesWhoLacksWhatTheLogNoLongerHolds) {
+  oldest = 500;
+  History with = history();
+  with.snapshot = 700;
+  Position position = 0;
+  EXPECT_EQ(rig.machine.judge(claim({}, 0), with, position), Verdict::snapshot);
+  EXPECT_EQ(position, 700u);
+  // Whatever is held there, and of whichever reign: all of it is in the snapshot.
+  EXPECT_EQ(rig.machine.judge(claim({9, 9}, 499), with, position), Verdict::snapshot);
+  // Who has what the log begins with needs none.
+  EXPECT_EQ(rig.machine.judge(claim(kBefore, 500), with, position), Verdict::catch_up);
+  const auto answer = rig.machine.on_resume(0, claim({2, 5}, 300), with, rig.now, rig.effects);
+  EXPECT_EQ(answer.verdict, Verdict::snapshot);
+  EXPECT_EQ(answer.position, 700u);
+  EXPECT_EQ(rig.machine.replica(0).state, ReplicaState::catching_up);
+}
+
+TEST_F(DurablePrimary, ASnapshotThatEndsBeforeTheLogBeginsServesNobody) {
+  oldest = 500;
+  History with = history();
+  with.snapshot = 499;
+  Position position = 0;
+  EXPECT_EQ(rig.machine.judge(claim({}, 0), with, position), Verdict::needs_full_copy);
+}
+
+TEST_F(DurablePrimary, WhoNeedsAFullCopyMayClaimAgain) {
+  oldest = 500;
+  EXPECT_EQ(resume(claim({}, 0)).verdict, Verdict::needs_full_copy);
+  EXPECT_EQ(rig.machine.replica(0).state, ReplicaState::needs_full_copy);
+  oldest = 0;
+  EXPECT_EQ(resume(claim({}, 0)).verdict, Verdict::catch_up);
+}
+
 TEST_F(DurablePrimary, WhatTheLogNoLongerHoldsNeedsAFullCopy) {
   oldest = 500;
   const ResumeVerdict answer = resume(claim(kBefore, 400));

@@ -47,6 +47,18 @@ std::vector<Message> messages() {
          return e.welcome(welcome);
        },
        decodes(decode_welcome)},
+      {"snapshot_begin",
+       [](Encoder& e) {
+         core::SnapshotHead head;
+         head.id = 1;
+         return e.snapshot_begin(head);
+       },
+       decodes(decode_snapshot_begin)},
+      {"snapshot_request", [](Encoder& e) { return e.snapshot_request({1, 2, 3}); },
+       decodes(decode_snapshot_request)},
+      {"snapshot_chunk",
+       [](Encoder& e) { return e.snapshot_chunk(1, 2, std::vector<std::byte>(9)); },
+       decodes(decode_snapshot_chunk)},
       {"resume", [](Encoder& e) { return e.resume(std::vector<core::ResumeClaim>(3)); },
        decodes(decode_resume)},
       {"resume_reply",

@@ -110,7 +110,7 @@ TEST(Codec, ResumeReplyUpToItsLimit) {
   EXPECT_EQ(out[999].stream, 3u);
   EXPECT_EQ(out[999].verdict, core::Verdict::needs_full_copy);
   EXPECT_EQ(out[999].position, kHuge);
-  verdicts[500].verdict = core::Verdict{5};
+  verdicts[500].verdict = core::Verdict{6};
   EXPECT_FALSE(decode_resume_reply(encoder.resume_reply(verdicts), out));
   verdicts[500].verdict = core::Verdict::resumed;
   verdicts.push_back({});

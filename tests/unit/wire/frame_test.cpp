@@ -110,7 +110,8 @@ TEST(Envelope, WrongFieldsAreNamed) {
   EXPECT_EQ(envelope_with([](auto& e) { e.version = 2; }), DecodeError::bad_version);
   EXPECT_EQ(envelope_with([](auto& e) { e.version = 0; }), DecodeError::bad_version);
   EXPECT_EQ(envelope_with([](auto& e) { e.type = MessageType{0}; }), DecodeError::bad_type);
-  EXPECT_EQ(envelope_with([](auto& e) { e.type = MessageType{11}; }), DecodeError::bad_type);
+  EXPECT_EQ(envelope_with([](auto& e) { e.type = MessageType{kMessageTypeMax + 1}; }),
+            DecodeError::bad_type);
   EXPECT_EQ(envelope_with([](auto& e) { e.type = MessageType{255}; }), DecodeError::bad_type);
   EXPECT_EQ(envelope_with([](auto& e) { e.encoding = 1; }), DecodeError::bad_encoding);
   EXPECT_EQ(envelope_with([](auto& e) { e.body_bytes = 12; }), DecodeError::bad_length);

@@ -209,6 +209,46 @@ TEST_F(Golden, Goodbye) {
   EXPECT_EQ(read.text, golden_goodbye().text);
 }
 
+TEST_F(Golden, SnapshotBegin) {
+  core::SnapshotHead read;
+  ASSERT_TRUE(transport::decode_snapshot_begin(body("snapshot_begin", MessageType::snapshot_begin),
+                                               read));
+  EXPECT_EQ(read, golden_snapshot());
+}
+
+TEST_F(Golden, SnapshotRequest) {
+  core::SnapshotRequest read;
+  ASSERT_TRUE(transport::decode_snapshot_request(
+      body("snapshot_request", MessageType::snapshot_request), read));
+  EXPECT_EQ(read.stream, golden_snapshot_request().stream);
+  EXPECT_EQ(read.id, golden_snapshot_request().id);
+  EXPECT_EQ(read.offset, golden_snapshot_request().offset);
+}
+
+TEST_F(Golden, SnapshotChunk) {
+  transport::SnapshotChunk read;
+  ASSERT_TRUE(transport::decode_snapshot_chunk(body("snapshot_chunk", MessageType::snapshot_chunk),
+                                               read));
+  EXPECT_EQ(read.id, golden_snapshot().id);
+  EXPECT_EQ(read.offset, 0xF000u);
+  EXPECT_EQ(to_hex(read.bytes), to_hex(golden_piece()));
+}
+
+TEST_F(Golden, StatusOfSnapshots) {
+  std::uint32_t total = 0;
+  std::vector<StreamStatus> read;
+  ASSERT_TRUE(
+      transport::decode_status(body("status_snapshots", MessageType::status), total, read));
+  const auto expected = golden_snapshot_streams();
+  ASSERT_EQ(read.size(), expected.size());
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    EXPECT_EQ(read[i].snapshot_position, expected[i].snapshot_position);
+    EXPECT_EQ(read[i].snapshot_bytes, expected[i].snapshot_bytes);
+    EXPECT_EQ(read[i].snapshot_wanted, expected[i].snapshot_wanted);
+    EXPECT_EQ(read[i].snapshot_error, expected[i].snapshot_error);
+  }
+}
+
 TEST_F(Golden, Batch) {
   const auto frame = body("batch", MessageType::batch);
   EXPECT_EQ(envelope_.flags, kAppliedAwaited);

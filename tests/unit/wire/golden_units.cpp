@@ -125,6 +125,33 @@ core::Goodbye golden_goodbye() {
   return {core::GoodbyeReason::needs_full_copy, "position 4096 is no longer held"};
 }
 
+core::SnapshotHead golden_snapshot() {
+  return {5,      0x9192939495969798, 0x3000,     kEpoch, 0xC1C2C3C4,
+          0x3058, 0x123456789A,       0xD1D2D3D4, true};
+}
+
+core::SnapshotRequest golden_snapshot_request() { return {5, 0x9192939495969798, 0xF000}; }
+
+std::vector<std::byte> golden_piece() {
+  std::vector<std::byte> piece(21);
+  for (std::size_t i = 0; i < piece.size(); ++i) piece[i] = static_cast<std::byte>(i * 7);
+  return piece;
+}
+
+std::vector<StreamStatus> golden_snapshot_streams() {
+  StreamStatus ready;
+  ready.stream = 5;
+  ready.epoch = kEpoch;
+  ready.snapshot_position = 0x3058;
+  ready.snapshot_bytes = 0x123456789A;
+  StreamStatus wanted;
+  wanted.stream = 9;
+  wanted.epoch = kEpoch;
+  wanted.snapshot_wanted = true;
+  wanted.snapshot_error = "open of s: No such file or directory";
+  return {ready, wanted};
+}
+
 std::vector<GoldenUnit> golden_units() {
   transport::Encoder encoder;
   std::vector<GoldenUnit> units;
@@ -143,6 +170,11 @@ std::vector<GoldenUnit> golden_units() {
   add("status", status, encoder.status("primary-a", 100, golden_streams()));
   const core::Goodbye bye = golden_goodbye();
   add("goodbye", goodbye, transport::encode_goodbye(bye.reason, bye.text));
+  add("snapshot_begin", snapshot_begin, encoder.snapshot_begin(golden_snapshot()));
+  add("snapshot_request", snapshot_request, encoder.snapshot_request(golden_snapshot_request()));
+  add("snapshot_chunk", snapshot_chunk,
+      encoder.snapshot_chunk(golden_snapshot().id, 0xF000, golden_piece()));
+  add("status_snapshots", status, encoder.status("primary-a", 100, golden_snapshot_streams()));
   return units;
 }
 

@@ -29,6 +29,10 @@ std::vector<core::Acknowledgement> golden_acknowledgements();
 std::vector<core::Commit> golden_commits();
 std::vector<StreamStatus> golden_streams();
 core::Goodbye golden_goodbye();
+core::SnapshotHead golden_snapshot();
+core::SnapshotRequest golden_snapshot_request();
+std::vector<std::byte> golden_piece();
+std::vector<StreamStatus> golden_snapshot_streams();
 Envelope golden_envelope(MessageType type);
 FrameHeader golden_frame();
 std::vector<std::byte> golden_records();  ///< "first", padding of 20 bytes, "", "the last record"

@@ -37,6 +37,17 @@ bool read_status(Bytes body) {
   return t::decode_status(body, total, streams);
 }
 
+bool read_chunk(Bytes body) {
+  t::SnapshotChunk chunk;
+  if (!t::decode_snapshot_chunk(body, chunk)) return false;
+  // Whoever is given a piece reads all of it.
+  return std::all_of(chunk.bytes.begin(), chunk.bytes.end(), [](std::byte) { return true; });
+}
+
+core::SnapshotHead some_snapshot() {
+  return {3, 9, 0x3000, {4, 5}, 6, 0x3010, 1u << 20, 7, true};
+}
+
 std::vector<StreamStatus> some_streams() {
   ReplicaStatus b;
   b.name = "b";
@@ -50,6 +61,9 @@ std::vector<StreamStatus> some_streams() {
   first.replicas = {b, c};
   StreamStatus second;
   second.stream = 1;
+  second.snapshot_position = 8;
+  second.snapshot_wanted = true;
+  second.snapshot_error = "why";
   return {first, second};
 }
 
@@ -99,6 +113,12 @@ std::vector<Message> valid_messages() {
       {"status", kept(encoder.status("a", 2, some_streams())), viewed<view_status>, read_status},
       {"goodbye", t::encode_goodbye(core::GoodbyeReason::internal, "why"), viewed<view_goodbye>,
        decoded<core::Goodbye, t::decode_goodbye>},
+      {"snapshot_begin", kept(encoder.snapshot_begin(some_snapshot())), viewed<view_snapshot_begin>,
+       decoded<core::SnapshotHead, t::decode_snapshot_begin>},
+      {"snapshot_request", kept(encoder.snapshot_request({3, 9, 4096})),
+       viewed<view_snapshot_request>, decoded<core::SnapshotRequest, t::decode_snapshot_request>},
+      {"snapshot_chunk", kept(encoder.snapshot_chunk(9, 4096, std::vector<std::byte>(100))),
+       viewed<view_snapshot_chunk>, read_chunk},
   };
 }
 

@@ -102,12 +102,12 @@ TEST(Verify, EnumsAreOfTheSchema) {
 }
 
 TEST(Verify, EveryVerdictOfAResumeReplyIsChecked) {
-  for (const int verdict : {0, 4, 5, 255}) {
+  for (const int verdict : {0, 5, 6, 255}) {
     FlatBufferBuilder fbb;
     std::vector<fb::ResumeVerdict> verdicts(3);
     verdicts[2] = fb::ResumeVerdict(0, 0, static_cast<fb::Verdict>(verdict), 0, 0);
     fbb.Finish(fb::CreateResumeReply(fbb, fbb.CreateVectorOfStructs(verdicts)));
-    EXPECT_EQ(view_resume_reply(finished(fbb).bytes()) != nullptr, verdict <= 4) << verdict;
+    EXPECT_EQ(view_resume_reply(finished(fbb).bytes()) != nullptr, verdict <= 5) << verdict;
   }
 }
 
@@ -157,6 +157,52 @@ TEST(Verify, MissingRequiredFieldIsRefused) {
   EXPECT_EQ(view_status(body.bytes()), nullptr);
   // A message without required fields may be empty.
   EXPECT_NE(view_status_request(body.bytes()), nullptr);
+}
+
+bool accepts_begin(std::uint64_t id, std::uint64_t position, std::uint64_t program,
+                   std::uint64_t bytes, std::uint32_t crc, bool has_file) {
+  flatbuffers::FlatBufferBuilder fbb;
+  fbb.Finish(fb::CreateSnapshotBegin(fbb, 1, id, position, 1, 1, 1, program, bytes, crc, has_file));
+  return view_snapshot_begin(finished(fbb).bytes()) != nullptr;
+}
+
+TEST(Verify, ASnapshotIsOfferedWithinItsLimits) {
+  EXPECT_TRUE(accepts_begin(1, 104, 104, kSnapshotBytesMax, 1, true));
+  EXPECT_TRUE(accepts_begin(1, 104, 104 + kFrameRecordsMax, 0, 0, true));
+  EXPECT_TRUE(accepts_begin(1, 104, 104, 0, 0, false));
+  EXPECT_FALSE(accepts_begin(0, 104, 104, 0, 0, true));
+  EXPECT_FALSE(accepts_begin(1, 104, 104, kSnapshotBytesMax + 1, 1, true));
+  EXPECT_FALSE(accepts_begin(1, 104, 96, 0, 0, true));
+  EXPECT_FALSE(accepts_begin(1, 104, 112 + kFrameRecordsMax, 0, 0, true));
+  EXPECT_FALSE(accepts_begin(1, 104, 104, 8, 0, false));
+  EXPECT_FALSE(accepts_begin(1, 104, 104, 0, 8, false));
+  EXPECT_FALSE(accepts_begin(1, 100, 104, 0, 0, true));
+  EXPECT_FALSE(accepts_begin(1, 104, 108, 0, 0, true));
+  EXPECT_FALSE(accepts_begin(1, 1ull << 63, 1ull << 63, 0, 0, true));
+}
+
+TEST(Verify, ASnapshotsOffsetsAreWithinItsLimits) {
+  flatbuffers::FlatBufferBuilder fbb;
+  fbb.Finish(fb::CreateSnapshotRequest(fbb, 1, 1, kSnapshotBytesMax));
+  EXPECT_NE(view_snapshot_request(finished(fbb).bytes()), nullptr);
+  fbb.Clear();
+  fbb.Finish(fb::CreateSnapshotRequest(fbb, 1, 1, kSnapshotBytesMax + 1));
+  EXPECT_EQ(view_snapshot_request(finished(fbb).bytes()), nullptr);
+}
+
+bool accepts_chunk(std::size_t bytes, std::uint64_t offset) {
+  flatbuffers::FlatBufferBuilder fbb;
+  const std::vector<std::uint8_t> content(bytes);
+  fbb.Finish(fb::CreateSnapshotChunk(fbb, 1, offset, fbb.CreateVector(content)));
+  return view_snapshot_chunk(finished(fbb).bytes()) != nullptr;
+}
+
+TEST(Verify, ASnapshotsPieceIsWithinItsLimits) {
+  EXPECT_TRUE(accepts_chunk(1, 0));
+  EXPECT_TRUE(accepts_chunk(kSnapshotChunkBytesMax, kSnapshotBytesMax));
+  EXPECT_FALSE(accepts_chunk(0, 0));
+  EXPECT_FALSE(accepts_chunk(kSnapshotChunkBytesMax + 1, 0));
+  EXPECT_FALSE(accepts_chunk(1, kSnapshotBytesMax + 1));
 }
 
 }  // namespace
