@@ -54,7 +54,7 @@ const std::vector<Column>& columns() {
       {"catch_up_idle_mib_per_s", "idle MiB/s"},
       {"roofline_mib_per_s", "roofline MiB/s"},
       {"one_writer_mib_per_s", "one writer MiB/s"},
-      {"disk_share", "idle over the slower of read and writer", 1, 2},
+      {"sockets_share", "idle over the roofline", 1, 2},
       {"ratio", "ratio", 1, 2},
       {"written_over_payload", "written over payload", 1, 2},
       {"cpu_ns_per_record", "CPU ns", 1, 1},
@@ -103,7 +103,7 @@ std::vector<Target> targets_of(const LogMeasurement& row) {
     return {at_least(row, "ratio", kRecoveryShare, "of the plain read")};
   }
   return {at_most(row, "live_p99_ratio", kLiveFactor, "x the live p99 before"),
-          at_least(row, "ratio", kCatchUpShare, "of the roofline when idle")};
+          at_least(row, "ratio", kCatchUpShare, "of the slowest limit when idle")};
 }
 
 std::string log_table_row(const LogMeasurement& row) {

@@ -227,6 +227,8 @@ Result<Figures> LogRounds::catch_up(std::string& backend) {
   auto written = disk_round(spec(1024), 1);
   if (!written) return about("disk", written.error());
   backend = line->value("backend");
+  // What is read from one log is written to another, so the disk limits it as well as the sockets.
+  const double disk = std::min(mib_per_s(*read), mib_per_s(*written));
   const double idle = line->number("idle_bytes") / line->number("idle_s") / kMiB;
   const double live = line->number("live_bytes") / line->number("live_s") / kMiB;
   const double before_us = line->number("p99_before_us");
@@ -241,9 +243,9 @@ Result<Figures> LogRounds::catch_up(std::string& backend) {
                  {"catch_up_idle_mib_per_s", idle},
                  {"read_mib_per_s", mib_per_s(*read)},
                  {"one_writer_mib_per_s", mib_per_s(*written)},
-                 {"disk_share", idle / std::min(mib_per_s(*read), mib_per_s(*written))},
                  {"roofline_mib_per_s", mib_per_s(*roofline)},
-                 {"ratio", idle / mib_per_s(*roofline)},
+                 {"sockets_share", idle / mib_per_s(*roofline)},
+                 {"ratio", idle / std::min(disk, mib_per_s(*roofline))},
                  {"foreign_cores", line->number("foreign_cores")}};
 }
 

@@ -75,6 +75,7 @@ const char* name_of(core::Verdict verdict) {
     case core::Verdict::needs_full_copy: return "needs_full_copy";
     case core::Verdict::catch_up: return "catch_up";
     case core::Verdict::truncate: return "truncate";
+    case core::Verdict::snapshot: return "snapshot";
   }
   return "?";
 }
