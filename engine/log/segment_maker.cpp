@@ -97,6 +97,8 @@ bool SegmentMaker::offer(std::uint64_t number) {
 void SegmentMaker::try_again() {
   if (state_ != State::no_space || stopping_) return;
   state_ = State::working;
+  // Who waits for space does not write, so no zeros would be allowed, and must not wait for more.
+  finishing_ = true;
   begin();
 }
 
