@@ -219,7 +219,13 @@ void StreamLog::begin_anew(const log::LogEnd& at) {
   anew_ = true;
   cut_end_ = at;
   cut_ = Cut::stopping;
+  stop_writer();
+}
+
+/// Another one follows. What this one lacks nobody needs any more, and only it would say so.
+void StreamLog::stop_writer() {
   writer_->stop();
+  if (lacks_space()) on_log_space(Error());
 }
 
 void StreamLog::cut_step() {
@@ -227,7 +233,7 @@ void StreamLog::cut_step() {
   if (cut_ == Cut::draining) {
     writer_->flush(reactor_.now());
     if (writer_->durable() < writer_->end()) return;
-    writer_->stop();
+    stop_writer();
     cut_ = Cut::finding;
     if (cut_at_ >= writer_->end()) return on_tail_found(writer_->log_end());
     finder_ = std::make_unique<TailFinder>(
@@ -264,8 +270,6 @@ void StreamLog::begin_behind_cut() {
   durable_before_ = writer_->durable();
   cut_ = Cut::starting;
   finder_.reset();
-  // What the writer before had met, only that one would have taken back.
-  if (lacks_space()) on_log_space(Error());
   writer_ =
       std::make_unique<log::LogWriter>(reactor_.files(), directory_, options_, start, *this);
   writer_->start();

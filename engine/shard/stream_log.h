@@ -136,6 +136,7 @@ class StreamLog final : public log::LogWriter::Listener,
   void close_step();
   void cut_step();
   void on_tail_found(const Result<log::LogEnd>& end);
+  void stop_writer();
   void begin_behind_cut();
   void on_segment_anew(const log::SegmentHeader& header);
   void tell_cut();

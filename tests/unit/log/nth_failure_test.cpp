@@ -23,8 +23,7 @@ namespace quorate::log {
 namespace {
 
 constexpr std::size_t kTurnsMax = 20'000;
-/// Before the script gives up on a full disk. More than there are saves while one sync takes long.
-constexpr std::size_t kTurnsWithoutSpace = 200;
+constexpr std::size_t kTurnsWithoutSpace = 40;  ///< before the script gives up on a full disk
 constexpr std::int64_t kTurn_ns = kSecond_ns / 10;
 constexpr std::size_t kRecordBytes = 24u << 10;
 constexpr int kFramesBefore = 26;  ///< over several segments, of which some are given up
