@@ -34,7 +34,7 @@ struct History {
   Position oldest = kNoLog;   ///< the log holds what follows; kNoLog: there is no log
   std::span<const EpochEnd> epochs = {};  ///< of the log before this reign, ascending
   /// Where the log would begin anew behind a snapshot that this claimant can take; 0: there is
-  /// none. It was taken of what is committed.
+  /// none. Only one of what is committed is given out.
   Position snapshot = 0;
 };
 

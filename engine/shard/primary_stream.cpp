@@ -302,10 +302,7 @@ void PrimaryStream::seal_frame(const base::TailRing::Walk& walk, Instant now) {
 core::History PrimaryStream::history(bool takes_snapshots) const {
   core::History history{frames_, reclaimed_, log_ ? log_->first() : core::kNoLog, log_epochs_};
   const auto snapshot = takes_snapshots && snapshots_ ? snapshots_->serving() : nullptr;
-  // Where the log begins may not be committed, if retention had to give up what nobody has.
-  if (snapshot && snapshot->head().position <= machine_.committed()) {
-    history.snapshot = snapshot->head().position;
-  }
+  if (snapshot) history.snapshot = snapshot->head().position;
   return history;
 }
 

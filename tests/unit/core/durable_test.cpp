@@ -102,19 +102,19 @@ TEST_F(DurablePrimary, AnEmptyReplicaIsFedFromTheBeginningOfTheLog) {
 }
 
 TEST_F(DurablePrimary, ASnapshotServesWhoLacksWhatTheLogNoLongerHolds) {
-  oldest = 500;
+  oldest = 350;
   History with = history();
-  with.snapshot = 700;
+  with.snapshot = 400;
   Position position = 0;
   EXPECT_EQ(rig.machine.judge(claim({}, 0), with, position), Verdict::snapshot);
-  EXPECT_EQ(position, 700u);
+  EXPECT_EQ(position, 400u);
   // Whatever is held there, and of whichever reign: all of it is in the snapshot.
-  EXPECT_EQ(rig.machine.judge(claim({9, 9}, 499), with, position), Verdict::snapshot);
+  EXPECT_EQ(rig.machine.judge(claim({9, 9}, 349), with, position), Verdict::snapshot);
   // Who has what the log begins with needs none.
-  EXPECT_EQ(rig.machine.judge(claim(kBefore, 500), with, position), Verdict::catch_up);
+  EXPECT_EQ(rig.machine.judge(claim(kBefore, 350), with, position), Verdict::catch_up);
   const auto answer = rig.machine.on_resume(0, claim({2, 5}, 300), with, rig.now, rig.effects);
   EXPECT_EQ(answer.verdict, Verdict::snapshot);
-  EXPECT_EQ(answer.position, 700u);
+  EXPECT_EQ(answer.position, 400u);
   EXPECT_EQ(rig.machine.replica(0).state, ReplicaState::catching_up);
 }
 
@@ -122,6 +122,14 @@ TEST_F(DurablePrimary, ASnapshotThatEndsBeforeTheLogBeginsServesNobody) {
   oldest = 500;
   History with = history();
   with.snapshot = 499;
+  Position position = 0;
+  EXPECT_EQ(rig.machine.judge(claim({}, 0), with, position), Verdict::needs_full_copy);
+}
+
+TEST_F(DurablePrimary, ASnapshotOfMoreThanIsCommittedServesNobody) {
+  oldest = 350;
+  History with = history();
+  with.snapshot = 401;
   Position position = 0;
   EXPECT_EQ(rig.machine.judge(claim({}, 0), with, position), Verdict::needs_full_copy);
 }
