@@ -266,7 +266,7 @@ std::byte* CatchUpLink::on_frame_header(const wire::Envelope& envelope,
     return nullptr;
   }
   receiving_ = &stream;
-  return stream.place(header.begin, header.end, shard_.now());
+  return stream.place(header.begin, header.end, envelope.committed, shard_.now());
 }
 
 void CatchUpLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {

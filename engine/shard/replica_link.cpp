@@ -225,8 +225,6 @@ std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
     fail(core::GoodbyeReason::protocol_violation, "frame of a stream of another loop");
     return nullptr;
   }
-  // Told early, so that what it makes visible is copied before this frame lies there.
-  if (stream->log() != nullptr) stream->machine().on_committed(envelope.committed);
   const auto verdict = stream->machine().check_frame(transport::frame_info(header));
   if (verdict != core::FrameVerdict::accept) {
     fail(core::GoodbyeReason::bad_frame, std::string(core::to_string(verdict)));
@@ -237,7 +235,7 @@ std::byte* ReplicaLink::on_frame_header(const wire::Envelope& envelope,
     stream->machine().on_frame(transport::frame_info(header));
     touch(*stream);
   }
-  return stream->place(header.begin, header.end, shard_.now());
+  return stream->place(header.begin, header.end, envelope.committed, shard_.now());
 }
 
 void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {

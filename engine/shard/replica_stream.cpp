@@ -258,9 +258,11 @@ bool ReplicaStream::publish() {
   return to_apply_.push(apply_node_);
 }
 
-std::byte* ReplicaStream::place(Position begin, Position end, Instant now) noexcept {
+std::byte* ReplicaStream::place(Position begin, Position end, Position committed,
+                                Instant now) noexcept {
   if (feed_) {
-    // What lies there now may have become visible with this very frame's envelope.
+    // What lies there now may become visible with this very frame's envelope.
+    machine_.on_committed(committed);
     if (end > feed_->shown() + machine_.config().ring_bytes) feed();
     feed_->on_placed(end);
   }

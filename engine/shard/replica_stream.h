@@ -69,8 +69,9 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   void on_ready() override;  ///< the applying thread has moved its cursor
   core::ReplicaMachine& machine() noexcept { return machine_; }
   [[nodiscard]] const core::ReplicaMachine& machine() const noexcept { return machine_; }
-  /// Where the records of a frame go.
-  [[nodiscard]] std::byte* place(Position begin, Position end, Instant now) noexcept;
+  /// Where the records of a frame go that its machine accepted. `committed`: as its envelope says.
+  [[nodiscard]] std::byte* place(Position begin, Position end, Position committed,
+                                 Instant now) noexcept;
   /// A frame is received: its records lie in their place. Only while there is room().
   void on_frame(const wire::FrameHeader& header, std::span<const std::byte> prologue);
   /// For the head of another frame that the log has not taken.
