@@ -21,14 +21,13 @@ void CatchUpPace::on_written(std::uint64_t written, Instant now) noexcept {
     return;
   }
   const std::int64_t passed_ns = now - window_at_;
-  if (passed_ns < kLive_ns) {
-    // Somebody begins to write: that is not heard of a window late.
-    if (live_ == 0 && written != seen_) live_ = 1;
-    return;
-  }
+  const std::uint64_t least = written != seen_ ? 1 : 0;
+  // Somebody begins to write: that is not heard of a window late.
+  live_ = std::max(live_, least);
+  if (passed_ns < kLive_ns) return;
   const double seconds = static_cast<double>(passed_ns) / static_cast<double>(kSecond_ns);
-  live_ = static_cast<std::uint64_t>(static_cast<double>(written - seen_) / seconds);
-  if (live_ == 0 && written != seen_) live_ = 1;
+  live_ = std::max(least, static_cast<std::uint64_t>(
+                              static_cast<double>(written - seen_) / seconds));
   window_at_ = now;
   seen_ = written;
 }
