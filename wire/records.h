@@ -42,4 +42,12 @@ inline std::int64_t count_records(std::span<const std::byte> bytes) noexcept {
   return at == bytes.size() ? count : -1;
 }
 
+/// Whether a record begins, or the last one ends, so far behind the beginning of a row of
+/// well-formed records that is at least as long.
+inline bool is_record_boundary(const std::byte* records, std::uint64_t offset) noexcept {
+  std::uint64_t at = 0;
+  while (at < offset) at += padded_record_bytes(read_record_word(records + at).length);
+  return at == offset;
+}
+
 }  // namespace quorate::wire

@@ -38,9 +38,7 @@ void ProgramFeed::on_received(Position begin, Position end) {
 /// be read as what it is not.
 void ProgramFeed::check_begin(const std::byte* records, Position begin, Position end) {
   if (shown_ < begin || shown_ > end) return;
-  Position at = begin;
-  while (at < shown_) at = record_end(records + (at - begin), at);
-  checked_ = at == shown_;
+  checked_ = wire::is_record_boundary(records, shown_ - begin);
   if (!checked_) {
     failure_ = "resume_after or a snapshot: no record ends at position " + std::to_string(shown_);
   }

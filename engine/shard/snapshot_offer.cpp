@@ -15,14 +15,6 @@ namespace {
 
 constexpr std::size_t kRead_bytes = 1u << 20;
 
-bool begins_record(std::span<const std::byte> records, std::uint64_t offset) {
-  std::uint64_t at = 0;
-  while (at < offset) {
-    at += wire::padded_record_bytes(wire::read_record_word(records.data() + at).length);
-  }
-  return at == offset;
-}
-
 }  // namespace
 
 SnapshotOffer::SnapshotOffer(reactor::Reactor& reactor, const StreamLog& log, StreamId stream,
@@ -120,7 +112,7 @@ void SnapshotOffer::on_frame(const log::LogReader::Frame& frame) {
     head_.position = header.begin;
     head_.epoch = {header.previous_epoch_number, header.previous_epoch_incarnation};
     head_.checksum = header.previous_checksum;
-    if (!begins_record(frame.records, head_.program - header.begin)) {
+    if (!wire::is_record_boundary(frame.records.data(), head_.program - header.begin)) {
       return end(Error(Errc::invalid_option, "no record ends at position " +
                                                  std::to_string(head_.program)));
     }

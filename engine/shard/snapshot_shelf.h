@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "log/retention.h"
 #include "quorate/status.h"
 #include "reactor/reactor.h"
 #include "shard/snapshot_offer.h"
@@ -33,10 +34,9 @@ class SnapshotShelf {
   void drop(std::uint64_t id, const std::string& why);
   /// The replica waits for a snapshot, or no longer.
   void note_waiting(std::uint32_t replica, bool waits);
-  /// The lowest position of the log that it still needs; kNothing: none.
-  static constexpr Position kNothing = ~Position{0};
+  /// The lowest position of the log that it still needs; log::kNoHold: none.
   [[nodiscard]] Position needed_from() const noexcept {
-    return ready_ ? ready_->head().position : kNothing;
+    return ready_ ? ready_->head().position : log::kNoHold;
   }
   /// Time passes, and the log may have begun to begin elsewhere.
   void keep_house();
