@@ -8,7 +8,7 @@
 namespace quorate::cluster {
 namespace {
 
-constexpr std::uint64_t kRing_bytes = 1u << 20;
+constexpr std::uint64_t kLossRing_bytes = 1u << 20;
 
 CLUSTER_SUITE(ReplicaLoss);
 
@@ -54,7 +54,7 @@ TEST_P(ReplicaLoss, AReplicaThatCannotGetEverythingSaysSoAndIsNeverCounted) {
       primary.ask("watermark rule=sync", "watermark").value("position");
   c->kill();
   // Several rings: the beginning is gone.
-  primary.append(4 * kRing_bytes / 1000, 1000);
+  primary.append(4 * kLossRing_bytes / 1000, 1000);
   EXPECT_EQ(primary.await("semi_sync:1"), "released");
   c = std::make_unique<ReplicaNode>("name=c primary=" + primary.address() + on());
   EXPECT_EQ(c->hear("ended").text.substr(0, 22), "result=needs_full_copy");
@@ -83,9 +83,9 @@ TEST_P(ReplicaLoss, AStoppedReplicaCostsBoundedMemoryAndIsToldTheTruthWhenItGoes
   primary.ask("load writers=2 bytes=8000 fixed=1 records=2600 rules=semi_sync:1", "loading");
   EXPECT_EQ(primary.ask("join_load", "joined").number("released"), 5200);
   // The ring became resident meanwhile, and one frame may have been copied.
-  EXPECT_TRUE(kSanitized || primary.peak_bytes() < before_bytes + 4 * kRing_bytes);
+  EXPECT_TRUE(kSanitized || primary.peak_bytes() < before_bytes + 4 * kLossRing_bytes);
   EXPECT_NE(primary.seen("c").state, "streaming");
-  EXPECT_GT(primary.seen("c").lag, kRing_bytes);
+  EXPECT_GT(primary.seen("c").lag, kLossRing_bytes);
   c.signal(SIGCONT);
   EXPECT_EQ(c.hear("ended").text.substr(0, 22), "result=needs_full_copy");
   EXPECT_EQ(c.text("state"), "needs_full_copy");

@@ -11,6 +11,8 @@
 
 namespace quorate::tools {
 
+inline constexpr double kBytesPerMiB = 1024.0 * 1024.0;
+
 /// The whole text as a number, or nothing.
 template <typename Number>
 std::optional<Number> parse_number(std::string_view text) {

@@ -30,6 +30,13 @@ function(quorate_target_defaults target)
   endif()
 endfunction()
 
+# Several sources at once, where QUORATE_TOGETHER asks for it: most of their time goes into the
+# headers of gtest, fmt and CLI11, which are then read once. Names in their unnamed namespaces must
+# differ. What users run is never built so.
+function(quorate_may_be_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${QUORATE_TOGETHER})
+endfunction()
+
 # One folder of the engine: an object library whose link line repeats the picture in
 # engine/README.md. Its objects end in the one library that embedders link.
 function(quorate_folder name)

@@ -21,7 +21,7 @@ namespace quorate::tools {
 
 namespace {
 
-constexpr auto kFooter = R"(
+constexpr auto kLoadFooter = R"(
 Examples:
   quorate load --cluster 3 --mode async --mode semi_sync --mode sync
   quorate load --cluster 3 --mode sync --trace block-writes.csv --verify
@@ -50,7 +50,7 @@ class LoadVerb : public Verb {
     CLI::App* command = app.add_subcommand("load", "Write to replicas and measure");
     add_load_options(set_, options_);
     set_.attach(*command);
-    command->footer(kFooter);
+    command->footer(kLoadFooter);
   }
 
   int run() override;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "tools/cli/text.h"
 #include "tools/process/process.h"
 
 namespace quorate::tools {
@@ -16,7 +17,6 @@ namespace {
 using State = ReplicaStatus::State;
 
 constexpr std::uint32_t kStreamsAtOnce = 64;
-constexpr double kBytesPerMiB = 1024.0 * 1024.0;
 
 }  // namespace
 

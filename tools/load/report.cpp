@@ -5,12 +5,11 @@
 #include <algorithm>
 
 #include "tools/cli/json.h"
+#include "tools/cli/text.h"
 
 namespace quorate::tools {
 
 namespace {
-
-constexpr double kBytesPerMiB = 1024.0 * 1024.0;
 
 bool failed(Verdict verdict) {
   return verdict == Verdict::different || verdict == Verdict::late;

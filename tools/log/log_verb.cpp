@@ -13,7 +13,7 @@ namespace quorate::tools {
 
 namespace {
 
-constexpr auto kFooter = R"(
+constexpr auto kLogFooter = R"(
 DIR is a node's --directory, with the logs of all streams, or the directory of one stream. Nothing
 in it is changed, and a node may be running on it. The whole log is read each time.
 
@@ -54,7 +54,7 @@ class LogVerb : public Verb {
   explicit LogVerb(CLI::App& app) {
     CLI::App* command = app.add_subcommand("log", "Look at the logs that a node keeps");
     command->require_subcommand(1);
-    command->footer(kFooter);
+    command->footer(kLogFooter);
     inspect_.attach(*command, "inspect", "Show what a log holds");
     inspect_.set.flag("json", inspect_.options.json, "One JSON object");
     inspect_.set.attach(*inspect_.app);

@@ -23,7 +23,7 @@ namespace quorate::tools {
 
 namespace {
 
-constexpr auto kFooter = R"(
+constexpr auto kStatusFooter = R"(
 Positions are bytes of the stream. appended, own durable, committed: of the primary; own durable is
 what its log holds. sent, received, durable, applied: of the replica; durable is what its log holds.
 Both are 0 without a log. Lag: bytes appended and not yet received there, and the age of the oldest
@@ -161,7 +161,7 @@ class StatusVerb : public Verb {
     set_.flag("json", json_, "One JSON object");
     set_.flag("watch", watch_, "Again each second, until Ctrl-C or until there is no answer");
     set_.attach(*command);
-    command->footer(kFooter);
+    command->footer(kStatusFooter);
   }
 
   int run() override;

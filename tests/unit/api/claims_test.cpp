@@ -10,8 +10,8 @@ namespace {
 
 using namespace test;
 
-constexpr std::uint64_t kRing_bytes = 64u << 10;
-constexpr std::size_t kLargest = kRing_bytes / 4 - kRecordHeaderBytes;
+constexpr std::uint64_t kSmallRing_bytes = 64u << 10;
+constexpr std::size_t kLargest = kSmallRing_bytes / 4 - kRecordHeaderBytes;
 
 void write(const Claim& claim, std::string_view text) {
   ASSERT_EQ(claim.bytes().size(), text.size());
@@ -23,7 +23,7 @@ class Claims : public BothBackends {
   explicit Claims(std::chrono::milliseconds claim_deadline = 1h) {
     PrimaryOptions options = primary_options();
     options.replicas = {"b"};
-    options.ring_bytes = kRing_bytes;
+    options.ring_bytes = kSmallRing_bytes;
     options.streams = 2;
     options.claim_deadline = claim_deadline;
     primary_ = std::make_unique<Primary>(Primary::open(options).value());
@@ -64,7 +64,7 @@ TEST_P(Claims, ADroppedClaimIsNeverSeenAndPositionsCountIt) {
 }
 
 TEST_P(Claims, AStreamOfNothingButDroppedClaimsGoesRoundTheRing) {
-  for (std::uint64_t dropped_bytes = 0; dropped_bytes < 4 * kRing_bytes;) {
+  for (std::uint64_t dropped_bytes = 0; dropped_bytes < 4 * kSmallRing_bytes;) {
     auto claim = stream_->claim(1000);
     if (claim) {
       dropped_bytes += 1008;

@@ -25,7 +25,7 @@ SegmentBuilder pipelined() {
 }
 
 /// Damages the body of a unit.
-void spoil(SegmentBuilder& segment, std::size_t unit) {
+void spoil_unit(SegmentBuilder& segment, std::size_t unit) {
   segment.bytes()[segment.offsets[unit] + 300] ^= std::byte{0x10};
 }
 void erase(SegmentBuilder& segment, std::size_t unit) {
@@ -50,7 +50,7 @@ TEST(LogScan, FindsEveryFrameByteForByte) {
 
 TEST(LogScan, TheLastUnitAloneIsTorn) {
   SegmentBuilder segment = pipelined();
-  spoil(segment, 3);
+  spoil_unit(segment, 3);
   const TailVerdict verdict = segment.judge();
   EXPECT_EQ(verdict.tail, Tail::torn);
   EXPECT_EQ(verdict.used_end, segment.offset);
@@ -65,7 +65,7 @@ TEST(LogScan, AHoleInTheWindowIsTorn) {
 
 TEST(LogScan, WhatALaterUnitStatesAsDurableIsAFault) {
   SegmentBuilder segment = pipelined();
-  spoil(segment, 1);
+  spoil_unit(segment, 1);
   EXPECT_EQ(segment.judge().tail, Tail::fault);
   segment = pipelined();
   erase(segment, 0);
@@ -74,7 +74,7 @@ TEST(LogScan, WhatALaterUnitStatesAsDurableIsAFault) {
 
 TEST(LogScan, WhatLiesBelowTheFloorIsAFault) {
   SegmentBuilder segment = pipelined();
-  spoil(segment, 3);
+  spoil_unit(segment, 3);
   FrameCollector found;
   const Position x = segment.scan(found).end.position;
   EXPECT_EQ(segment.judge(x).tail, Tail::torn) << "all before x says nothing about x";
