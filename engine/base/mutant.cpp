@@ -7,8 +7,11 @@ namespace quorate::base {
 namespace {
 
 constexpr MutantName kNames[] = {
-#define QUORATE_PLANT(name, text) {#name, text},
+#define QUORATE_PLANT(name, text) {#name, text, false},
     QUORATE_MUTANT_LIST(QUORATE_PLANT)
+#undef QUORATE_PLANT
+#define QUORATE_PLANT(name, text) {#name, text, true},
+    QUORATE_DISK_MUTANT_LIST(QUORATE_PLANT)
 #undef QUORATE_PLANT
 };
 

@@ -59,18 +59,42 @@
   plant(park_forgotten, "a send that nobody takes keeps its space")                       \
   plant(sequence_skips, "a cut send leaves a gap in the sequence numbers")
 
+// Bugs of what is on disk, which only worlds with disks can find.
+#define QUORATE_DISK_MUTANT_LIST(plant)                                                    \
+  plant(write_unsynced, "a write of the log is not asked to be durable")                   \
+  plant(sync_left_out, "what was written to the page cache counts as durable")             \
+  plant(sync_covers_later, "a sync covers what was written after it began")                \
+  plant(write_error_ignored, "a write that failed counts as done")                         \
+  plant(sync_error_ignored, "a sync that failed counts as done")                           \
+  plant(durable_over_a_gap, "a unit is durable though one before it is not")               \
+  plant(mark_ahead, "a unit states as durable what is still in flight")                    \
+  plant(torn_body_taken, "the checksum of a unit's body is not looked at")                 \
+  plant(damage_cut, "damage of what was durable is cut like a torn tail")                  \
+  plant(torn_is_damage, "a torn tail is taken for damage")                                 \
+  plant(torn_left, "a torn tail is not overwritten")                                       \
+  plant(metadata_unsynced, "what is remembered is not asked to be durable")                \
+  plant(metadata_over_itself, "what is remembered is written over the copy that counts")   \
+  plant(segment_unsynced, "the name of a new segment is not made durable")                 \
+  plant(closed_early, "a log says that it is closed while its last writes are in flight")  \
+  plant(own_copy_at_once, "the primary's copy counts as durable when it is sealed")        \
+  plant(shown_in_flight, "a program is shown what its replica may still lose")             \
+  plant(cut_forgotten, "where a log is cut is not remembered before it goes on")           \
+  plant(catch_up_without_end, "a catch-up never hands over to the live stream")            \
+  plant(holds_ignored, "a log gives up what replicas still need")
+
 namespace quorate::base {
 
 enum class Mutant : std::uint8_t {
   none,
 #define QUORATE_PLANT(name, text) name,
-  QUORATE_MUTANT_LIST(QUORATE_PLANT)
+  QUORATE_MUTANT_LIST(QUORATE_PLANT) QUORATE_DISK_MUTANT_LIST(QUORATE_PLANT)
 #undef QUORATE_PLANT
 };
 
 struct MutantName {
   std::string_view name;
   std::string_view text;
+  bool on_disk;
 };
 
 /// Chosen before the first loop turns; none at first.

@@ -43,6 +43,11 @@ PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(c
   committed_ = config.committed;
 }
 
+Position PrimaryMachine::own(Level level) const noexcept {
+  const bool waits = level == Level::durable && !QUORATE_MUTANT(own_copy_at_once);
+  return waits ? durable_ : sealed_;
+}
+
 bool PrimaryMachine::fed(const ReplicaProgress& replica) const noexcept {
   return replica.state == ReplicaState::streaming || replica.state == ReplicaState::parked;
 }

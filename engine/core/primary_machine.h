@@ -175,9 +175,7 @@ class PrimaryMachine {
   [[nodiscard]] bool matches(const ResumeClaim& claim, const History& history) const noexcept;
   [[nodiscard]] Position common_end(const ResumeClaim& claim,
                                     const History& history) const noexcept;
-  [[nodiscard]] Position own(Level level) const noexcept {
-    return level == Level::durable ? durable_ : sealed_;
-  }
+  [[nodiscard]] Position own(Level level) const noexcept;
   [[nodiscard]] bool fed(const ReplicaProgress& replica) const noexcept;
   void recompute(PrimaryEffects& effects) noexcept;
   void copy_positions(Level level, Positions& out) const noexcept;

@@ -177,7 +177,8 @@ Position ReplicaMachine::committed() const noexcept {
 
 /// What the program has seen must not be missing after a restart.
 Position ReplicaMachine::exposed() const noexcept {
-  return config_.durable ? std::min(committed(), durable_) : committed();
+  const bool waits = config_.durable && !QUORATE_MUTANT(shown_in_flight);
+  return waits ? std::min(committed(), durable_) : committed();
 }
 
 void ReplicaMachine::on_applied(Position applied) noexcept {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::log {
 
@@ -211,13 +212,16 @@ void LogWriter::write_rest(Slot& slot) {
   const Unit& unit = *units_[machine_.slot_of(slot.number)];
   slot.vector = {slot.buffer + unit.written_bytes, unit.unit_bytes() - unit.written_bytes};
   files_.write(slot.operation, segment_.file, {&slot.vector, 1}, unit.offset + unit.written_bytes,
-               options_.direct);
+               options_.direct && !QUORATE_MUTANT(write_unsynced));
 }
 
 void LogWriter::on_write(Slot& slot, std::int32_t result) {
   if (failed_ || (stopped_ && result <= 0)) {
     --writing_;
     return;
+  }
+  if (QUORATE_MUTANT(write_error_ignored) && result < 0) {
+    result = static_cast<std::int32_t>(slot.vector.iov_len);
   }
   if (is_passing(result) && ++slot.tries <= kTriesMax) return write_rest(slot);
   if (result <= 0) {
@@ -241,7 +245,9 @@ void LogWriter::on_sync(std::int32_t result) {
   if (failed_) return;
   const bool of_header = rotation_ == Rotation::header_sync;
   const std::string& path = of_header ? next_segment_.path : segment_.path;
-  if (result < 0) return fail(file_error("sync", path, result));
+  if (result < 0 && !QUORATE_MUTANT(sync_error_ignored)) {
+    return fail(file_error("sync", path, result));
+  }
   if (of_header) return end_rotation();
   machine_.on_synced();
   tell_durable();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::log {
 
@@ -110,7 +111,7 @@ Result<std::optional<Metadata>> MetadataFile::read(BlockingFiles& files, const N
 void MetadataFile::save(const Metadata& metadata, Listener& listener) {
   CHECK(!saving());
   next_ = metadata;
-  next_.sequence = latest_.sequence + 1;
+  next_.sequence = latest_.sequence + (QUORATE_MUTANT(metadata_over_itself) ? 2 : 1);
   next_.previous_crc = latest_.header_crc;
   next_.header_crc = encode_metadata(next_, Block(block_.data(), kBlockBytes));
   listener_ = &listener;
@@ -130,10 +131,11 @@ void MetadataFile::on_opened(std::int32_t result) {
 
 void MetadataFile::write_copies() {
   pending_ = copies_.size();
+  const bool durably = !QUORATE_MUTANT(metadata_unsynced);
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     copies_[i].vector = {block_.data(), kBlockBytes};
     files_.write(copies_[i].operation, file_.file, {&copies_[i].vector, 1},
-                 metadata_offset(next_.sequence, i), true);
+                 metadata_offset(next_.sequence, i), durably);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace quorate::log {
 
 namespace {
@@ -39,7 +41,9 @@ RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges, Positio
   if (ranges.empty()) return {};
   std::uint64_t kept = 0;
   for (const SegmentRange& range : ranges) kept += range.bytes;
-  const auto is_held = [&](const SegmentRange& range) { return range.end > needed_from; };
+  const auto is_held = [&](const SegmentRange& range) {
+    return range.end > needed_from && !QUORATE_MUTANT(holds_ignored);
+  };
   RetentionVerdict verdict;
   std::size_t oldest = 0;
   for (; oldest + kAlwaysKept < ranges.size(); ++oldest) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "log/format.h"
 
 namespace quorate::log {
@@ -185,7 +186,12 @@ void SegmentMaker::on_done(std::int32_t result) {
       if (zeroed_ < segment_bytes_ && !old_.empty()) return leave_draft();
       return next(zeroed_ < segment_bytes_ ? Step::zero : Step::sync);
     case Step::sync: return next(Step::rename);
-    case Step::rename: return next(Step::sync_directory);
+    case Step::rename:
+      if (QUORATE_MUTANT(segment_unsynced)) {
+        state_ = State::made;
+        return listener_.on_segment_made();
+      }
+      return next(Step::sync_directory);
     case Step::sync_directory: state_ = State::made; return listener_.on_segment_made();
     case Step::give_up: return lack_space();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace quorate::log {
 
 namespace {
@@ -63,7 +65,10 @@ Flaw check_unit(const LogIdentity& identity, const SegmentHeader& segment,
   if (unit.first_position != scan.end.position) return Flaw::other_position;
   if (unit.previous_unit_crc != scan.end.unit_crc) return Flaw::bad_chain;
   if (from_here.size() < unit.unit_bytes) return Flaw::unreadable;
-  if (!check_unit_body(unit, from_here.first(unit.unit_bytes))) return Flaw::bad_body;
+  if (!check_unit_body(unit, from_here.first(unit.unit_bytes)) &&
+      !QUORATE_MUTANT(torn_body_taken)) {
+    return Flaw::bad_body;
+  }
   LogEnd end = scan.end;
   const auto body = from_here.subspan(kHeaderBytes, unit.body_bytes);
   const auto ignore = [](const wire::FrameHeader&, std::span<const std::byte>) {};
@@ -196,7 +201,7 @@ TailVerdict judge_tail(const LogIdentity& identity, const SegmentHeader& segment
   verdict.used_end = rest.used_end;
   verdict.zero_end = rest.zero_end;
   const auto fault = [&](std::string_view why) {
-    verdict.tail = Tail::fault;
+    verdict.tail = QUORATE_MUTANT(damage_cut) ? Tail::torn : Tail::fault;
     verdict.why = why;
     return verdict;
   };
@@ -214,7 +219,7 @@ TailVerdict judge_tail(const LogIdentity& identity, const SegmentHeader& segment
   if (closed && (rest.units > 0 || floor < x)) return fault("the log had been closed in order");
   // All that was ever written was durable, and lies before: this is the rest of a stale unit.
   if (closed) return verdict;
-  verdict.tail = Tail::torn;
+  verdict.tail = QUORATE_MUTANT(torn_is_damage) ? Tail::fault : Tail::torn;
   verdict.why = "it was in flight";
   return verdict;
 }

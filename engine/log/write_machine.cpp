@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::log {
 
@@ -68,7 +69,7 @@ Unit* WriteMachine::next_write() {
   Unit& open = unit(unsealed_++);
   open.state = Unit::State::writing;
   open.offset = offset_;
-  open.durable_before = durable_;
+  open.durable_before = QUORATE_MUTANT(mark_ahead) ? open.first : durable_;
   offset_ += open.unit_bytes();
   full_ = false;
   return &open;
@@ -79,7 +80,8 @@ bool WriteMachine::on_written(std::uint64_t number, std::uint32_t bytes) {
   CHECK(done.state == Unit::State::writing && bytes <= done.unit_bytes() - done.written_bytes);
   done.written_bytes += bytes;
   if (done.written_bytes < done.unit_bytes()) return false;
-  done.state = syncs_ ? Unit::State::written : Unit::State::durable;
+  const bool waits = syncs_ && !QUORATE_MUTANT(sync_left_out);
+  done.state = waits ? Unit::State::written : Unit::State::durable;
   settle();
   return true;
 }
@@ -99,7 +101,9 @@ void WriteMachine::on_synced() {
   CHECK(syncing_);
   syncing_ = false;
   for (std::size_t slot = 0; slot < units_.size(); ++slot) {
-    if (covered_[slot] != 0) units_[slot].state = Unit::State::durable;
+    const bool later = QUORATE_MUTANT(sync_covers_later) &&
+                       units_[slot].state == Unit::State::written;
+    if (covered_[slot] != 0 || later) units_[slot].state = Unit::State::durable;
   }
   settle();
 }
@@ -107,9 +111,12 @@ void WriteMachine::on_synced() {
 void WriteMachine::settle() {
   for (; oldest_ < unsealed_ && unit(oldest_).state == Unit::State::durable; ++oldest_) {
     Unit& done = unit(oldest_);
-    durable_ = done.end;
+    durable_ = std::max(durable_, done.end);
     marked_ = std::max(marked_, done.durable_before);
     done.state = Unit::State::free;
+  }
+  for (std::uint64_t n = oldest_; QUORATE_MUTANT(durable_over_a_gap) && n < unsealed_; ++n) {
+    if (unit(n).state == Unit::State::durable) durable_ = std::max(durable_, unit(n).end);
   }
 }
 

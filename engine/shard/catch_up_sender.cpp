@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "shard/primary_driver.h"
 #include "shard/primary_stream.h"
 
@@ -105,6 +106,7 @@ bool CatchUpSender::near() const noexcept {
 /// The ring holds what comes next, with a reserve for the way there; or the log has nothing more.
 bool CatchUpSender::caught_up() const noexcept {
   if (acknowledged_ != sent_ || acknowledged_ < stream_->reclaimed()) return false;
+  if (QUORATE_MUTANT(catch_up_without_end)) return false;
   const Position sealed = stream_->machine().sealed();
   const std::uint64_t kept = sealed - stream_->reclaimed();
   return sealed - acknowledged_ <= kept / 2 || sent_ == stream_->log()->durable();

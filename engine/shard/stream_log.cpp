@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace quorate::shard {
 
@@ -255,7 +256,7 @@ void StreamLog::cut_step() {
 void StreamLog::on_tail_found(const Result<log::LogEnd>& end) {
   if (!end) return fail(end.error());
   cut_end_ = end.value();
-  cut_ = Cut::saving;
+  cut_ = QUORATE_MUTANT(cut_forgotten) ? Cut::stopping : Cut::saving;
   cut_step();
 }
 
@@ -297,7 +298,7 @@ void StreamLog::close() {
 void StreamLog::close_step() {
   if (phase_ != Phase::draining) return;
   writer_->flush(reactor_.now());
-  if (writer_->durable() < writer_->end()) return;
+  if (writer_->durable() < writer_->end() && !QUORATE_MUTANT(closed_early)) return;
   writer_->stop();
   if (metadata_.saving()) return;
   phase_ = Phase::saving;

@@ -86,6 +86,7 @@ class ReplicaNode final : public Node, private Scheduler::Target {
   void apply(const Record& record);
   Status install(const Snapshot& snapshot);
   void poll();
+  void check_shown();
   void poll_later(Instant pause_ns);
   [[nodiscard]] Position draw_resume(StreamId stream);
   void on_ended(const Error& error);
@@ -98,6 +99,7 @@ class ReplicaNode final : public Node, private Scheduler::Target {
   std::vector<Position> received_;  ///< by stream: as last reported
   std::vector<Position> first_;     ///< by stream: of the log when it was opened
   std::vector<Position> end_;
+  std::vector<Position> shown_;     ///< by stream: since the last look; 0: nothing
   bool resumes_early_ = false;      ///< it asks for what its log may not have any more
   Instant slow_until_ = 0;
   bool poll_due_ = false;

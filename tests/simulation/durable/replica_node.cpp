@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "tests/simulation/durable/nodes.h"
 #include "tests/simulation/world/content.h"
@@ -18,7 +19,8 @@ ReplicaNode::ReplicaNode(const Surroundings& world, HostId host, std::uint32_t r
       apply_([this](const Record& record) { apply(record); }),
       received_(world.settings.streams, 0),
       first_(world.settings.streams, kUnknown),
-      end_(world.settings.streams, 0) {}
+      end_(world.settings.streams, 0),
+      shown_(world.settings.streams, 0) {}
 
 void ReplicaNode::on_found(StreamId stream, Position first, Position end) {
   first_[stream] = first;
@@ -95,8 +97,19 @@ void ReplicaNode::poll() {
   const auto count = replica_->poll(apply_, records_max);
   if (!count && count.error().text == kNotNow) return poll_later(kSecond_ns);
   if (!count) return on_ended(count.error());
+  if (count.value() > 0) check_shown();
   if (count.value() < records_max && !slow) return;
   poll_later(slow ? 100 * kMillisecond_ns : kMillisecond_ns);
+}
+
+/// What a program has seen is there after the next power loss.
+void ReplicaNode::check_shown() {
+  for (const ReplicaStreamStatus& stream : replica_->report().streams) {
+    const Position shown = std::exchange(shown_[stream.stream], 0);
+    if (shown <= stream.durable) continue;
+    world_.watcher.fail("shown: " + name() + " stream " + std::to_string(stream.stream) + " to " +
+                        std::to_string(shown) + ", durable " + std::to_string(stream.durable));
+  }
 }
 
 void ReplicaNode::poll_later(Instant pause_ns) {
@@ -153,7 +166,7 @@ void ReplicaNode::apply(const Record& record) {
                         " of stream " + std::to_string(record.stream) + " behind " +
                         std::to_string(next));
   }
-  next = record.end;
+  next = shown_[record.stream] = record.end;
   ++counts()[Count::applied];
   if (record.end <= end_[record.stream]) ++counts()[Count::replays];
   world_.network.scheduler().mix(entry.content ^ entry.end);

@@ -13,7 +13,6 @@
 #include <cstdlib>
 
 #include "base/check.h"
-#include "tests/simulation/run/apart.h"
 
 namespace quorate::simulation {
 
@@ -90,7 +89,8 @@ void Campaign::work(int pipe, std::uint64_t seed) {
     write_report(pipe, begun);
     limit_time(options_.cpu_limit_s);
     if (options_.before_seed) options_.before_seed(seed);
-    write_report(pipe, run_here(plan_of(options_, seed), false));
+    write_report(pipe, options_.world ? options_.world(seed)
+                                      : run_here(plan_of(options_, seed), false));
   }
   // Sanitizers look for leaks at a regular exit.
   std::exit(0);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "tests/simulation/run/apart.h"
 #include "tests/simulation/run/fault_mix.h"
 #include "tests/simulation/world/world.h"
 
@@ -32,6 +33,8 @@ struct CampaignOptions {
   std::chrono::milliseconds progress_every{60'000};
   bool stop_at_failure = false;
   std::function<void(std::uint64_t seed)> before_seed;  ///< called in the worker
+  /// What a seed stands for; without it, the world of its plan. Called in the worker.
+  std::function<Report(std::uint64_t seed)> world;
 };
 
 struct SeedFailure {
