@@ -129,7 +129,7 @@ class Hunts {
   }
 
  private:
-  static constexpr Hunt::Limits kDurableLimits{8, 60};
+  static constexpr Hunt::Limits kDurableLimits{8, 200};
   static std::function<void(const SeedFailure&)> left_out(const char* kind) {
     return [kind](const SeedFailure& failure) {
       fmt::print(stderr, "{}: seed {} fails without a mutant: left out ({})\n", kind,
