@@ -123,7 +123,7 @@ std::string log_lines(const StreamStatus& stream) {
                   byte_text(stream.log_bytes), stream.log_first, to_string(stream.retention));
   for (const ReplicaStatus& replica : stream.replicas) {
     if (replica.catch_up_seconds_left() <= 0) continue;
-    text += fmt::format("stream {}: {} catches up with {}/s, about {:.1f} s are left\n",
+    text += fmt::format("stream {}: {} catches up with {}/s, at least {:.1f} s are left\n",
                         stream.stream, replica.name, byte_text(replica.catch_up_bytes_per_second),
                         replica.catch_up_seconds_left());
   }

@@ -34,7 +34,7 @@ struct ReplicaStatus {
                                 ///< received there; 0 when there is none
   std::uint64_t catch_up_bytes_per_second = 0;  ///< while it is fed from the log, of late
 
-  /// Until it has caught up if both go on as they do; 0: it does not, or nobody knows yet.
+  /// Until it has caught up if nothing more is written, so at least; 0: nobody knows yet.
   [[nodiscard]] double catch_up_seconds_left() const {
     if (state != State::catching_up || catch_up_bytes_per_second == 0) return 0;
     return static_cast<double>(lag_bytes) / static_cast<double>(catch_up_bytes_per_second);
