@@ -33,7 +33,7 @@ constexpr std::size_t kUnits = 2;            ///< in flight, as the log has them
 constexpr std::size_t kBlock_bytes = 4096;   ///< what one record alone is written as
 constexpr std::uint64_t kFile_bytes = 128u << 20;  ///< two segments: written again and again
 constexpr std::size_t kRead_bytes = 1u << 20;
-constexpr std::size_t kReads = 4;            ///< in flight
+constexpr std::size_t kReads = 32;            ///< in flight
 
 /// The loop and the files of this process.
 class Disk {

@@ -1,7 +1,6 @@
 #include "log/blocking_files.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "log/format.h"
@@ -14,7 +13,7 @@ using reactor::OpenMode;
 using reactor::Operation;
 
 constexpr std::size_t kChunkBytes = 1u << 20;
-constexpr std::size_t kChunks = 4;      ///< of reads in flight
+constexpr std::size_t kChunksMax = 64;  ///< of one read; all are in flight
 constexpr int kReadTries = 3;           ///< reading again harms nothing
 
 /// Fewer bytes than asked for are continued block by block, as direct access wants it.
@@ -82,38 +81,40 @@ std::uint64_t BlockingFiles::read_blocks(const NamedFile& file, std::span<std::b
   return got;
 }
 
-/// False: something was not as usual, and is to be read again slowly.
-bool BlockingFiles::read_chunks(const NamedFile& file, std::span<std::byte> out,
-                                std::uint64_t base) {
-  std::array<Operation, kChunks> operations;
-  std::array<iovec, kChunks> vectors{};
-  std::size_t started = 0;
-  for (; started < kChunks && !out.empty(); ++started) {
-    const std::size_t bytes = std::min<std::size_t>(kChunkBytes, out.size());
-    vectors[started] = {out.data(), bytes};
-    operations[started].complete = [](Operation& done, std::int32_t result) {
-      done.result = result;
-    };
-    files_.read(operations[started], file.file, {&vectors[started], 1}, base);
-    out = out.subspan(bytes);
-    base += bytes;
-  }
-  bool whole = true;
-  for (std::size_t i = 0; i < started; ++i) {
-    while (operations[i].in_flight()) turn_();
-    whole = whole && operations[i].result == static_cast<std::int32_t>(vectors[i].iov_len);
-  }
-  return whole;
-}
-
 std::uint64_t BlockingFiles::read(const NamedFile& file, std::span<std::byte> out, Error& error,
                                   std::uint64_t base) {
+  FileRead read;
+  start_read(read, file, out, base);
+  return finish_read(read, file, error);
+}
+
+void BlockingFiles::start_read(FileRead& read, const NamedFile& file, std::span<std::byte> out,
+                               std::uint64_t base) {
+  const std::uint64_t least = blocks_up((out.size() + kChunksMax - 1) / kChunksMax);
+  const std::size_t each = std::max<std::uint64_t>(kChunkBytes, least);
+  read.base_ = base;
+  read.chunks_ = std::vector<FileRead::Chunk>((out.size() + each - 1) / each);
+  for (FileRead::Chunk& chunk : read.chunks_) {
+    chunk.vector = {out.data(), std::min(each, out.size())};
+    chunk.operation.complete = [](Operation& done, std::int32_t result) { done.result = result; };
+    files_.read(chunk.operation, file.file, {&chunk.vector, 1}, base);
+    out = out.subspan(chunk.vector.iov_len);
+    base += chunk.vector.iov_len;
+  }
+  // A loop hands over what was started when it turns.
+  if (!read.chunks_.empty()) turn_();
+}
+
+std::uint64_t BlockingFiles::finish_read(FileRead& read, const NamedFile& file, Error& error) {
+  for (const FileRead::Chunk& chunk : read.chunks_) {
+    while (chunk.operation.in_flight()) turn_();
+  }
   std::uint64_t got = 0;
-  while (got < out.size()) {
-    const std::size_t bytes = std::min<std::size_t>(out.size() - got, kChunks * kChunkBytes);
-    const std::span<std::byte> part = out.subspan(got, bytes);
-    if (!read_chunks(file, part, base + got)) {
-      const std::uint64_t slowly = read_blocks(file, part, base + got, error);
+  for (const FileRead::Chunk& chunk : read.chunks_) {
+    const std::size_t bytes = chunk.vector.iov_len;
+    if (chunk.operation.result != static_cast<std::int32_t>(bytes)) {
+      const std::span<std::byte> out(static_cast<std::byte*>(chunk.vector.iov_base), bytes);
+      const std::uint64_t slowly = read_blocks(file, out, read.base_ + got, error);
       if (slowly < bytes) return got + slowly;
     }
     got += bytes;

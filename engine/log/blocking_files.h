@@ -21,6 +21,24 @@ struct NamedFile {
   bool direct = false;
 };
 
+/// A part of a file that is being read while its reader does something else. Not destroyed, nor
+/// what it reads into, before it was finished.
+class FileRead {
+ public:
+  FileRead() = default;
+  FileRead(const FileRead&) = delete;
+  FileRead& operator=(const FileRead&) = delete;
+
+ private:
+  friend class BlockingFiles;
+  struct Chunk {
+    reactor::Operation operation;
+    iovec vector{};
+  };
+  std::vector<Chunk> chunks_;
+  std::uint64_t base_ = 0;  ///< where in the file the first one begins
+};
+
 class BlockingFiles {
  public:
   /// Waits until an operation has completed, and delivers completions.
@@ -35,6 +53,10 @@ class BlockingFiles {
   /// where the operating system refused, to the block. Several reads are in flight.
   std::uint64_t read(const NamedFile& file, std::span<std::byte> out, Error& error,
                      std::uint64_t base = 0);
+  /// The same in two steps: the second waits, and answers. `file` stays open until then.
+  void start_read(FileRead& read, const NamedFile& file, std::span<std::byte> out,
+                  std::uint64_t base = 0);
+  std::uint64_t finish_read(FileRead& read, const NamedFile& file, Error& error);
   Status write(const NamedFile& file, std::span<const std::byte> bytes, std::uint64_t offset);
   Status sync(const NamedFile& file);
   Status rename(const std::string& from, const std::string& to);
@@ -49,7 +71,6 @@ class BlockingFiles {
   std::int32_t read_part(const NamedFile& file, std::span<std::byte> out, std::uint64_t offset);
   std::uint64_t read_blocks(const NamedFile& file, std::span<std::byte> out, std::uint64_t base,
                             Error& error);
-  bool read_chunks(const NamedFile& file, std::span<std::byte> out, std::uint64_t base);
 
   reactor::Files& files_;
   Turn turn_;

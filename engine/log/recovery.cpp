@@ -194,7 +194,7 @@ Status Recovery::scan_each(std::size_t& at) {
       indexer.add_epoch(result_.first.epoch, result_.first.position);
     }
     indexer.on_segment(found.header);
-    const Result<SegmentScan> scan = scan_segment(found, indexer);
+    const Result<SegmentScan> scan = scan_segment(at, indexer);
     if (!scan) return scan.error();
     take(found, *scan);
     if (at + 1 == all.size()) return finish_last(found, *scan);
@@ -203,10 +203,12 @@ Status Recovery::scan_each(std::size_t& at) {
   return Done{};
 }
 
-Result<SegmentScan> Recovery::scan_segment(const FoundSegment& found, FrameVisitor& visitor) {
+Result<SegmentScan> Recovery::scan_segment(std::size_t at, FrameVisitor& visitor) {
+  const FoundSegment& found = segments_.all()[at];
   const Result<std::span<std::byte>> content = segments_.read(found);
   if (!content) return content.error();
   content_ = *content;
+  if (at + 1 < segments_.all().size()) segments_.read_ahead(segments_.all()[at + 1]);
   // The chain is that of the header: a cut begins another one.
   LogEnd end = result_.start.end;
   end.unit_crc = found.header.previous_unit_crc;

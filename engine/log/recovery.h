@@ -107,7 +107,7 @@ class Recovery {
   Status take_metadata(const Result<std::optional<Metadata>>& loaded);
   Status scan_segments();
   Status scan_each(std::size_t& at);
-  Result<SegmentScan> scan_segment(const FoundSegment& found, FrameVisitor& visitor);
+  Result<SegmentScan> scan_segment(std::size_t at, FrameVisitor& visitor);
   Status survey(std::size_t from);
   void raise_floor();
   bool is_behind(const FoundSegment& found) const;

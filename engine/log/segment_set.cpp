@@ -9,9 +9,40 @@ namespace quorate::log {
 
 using reactor::OpenMode;
 
-OpenMode SegmentSet::open_mode() const noexcept {
-  return mode_ == RecoveryMode::examine ? OpenMode::read : OpenMode::write;
+namespace {
+
+OpenMode open_mode(RecoveryMode mode) {
+  return mode == RecoveryMode::examine ? OpenMode::read : OpenMode::write;
 }
+
+}  // namespace
+
+Status SegmentContent::start(const FoundSegment& found) {
+  finish();
+  Result<NamedFile> opened = files_.open(found.path, open_mode(mode_));
+  if (!opened) return opened.error();
+  file_ = std::move(*opened);
+  const std::uint64_t bytes = blocks_up(std::min(found.bytes, kSegmentBytesMax + kBlockBytes));
+  if (bytes_.size() < bytes) bytes_ = AlignedBuffer(bytes);
+  number_ = found.number;
+  files_.start_read(read_, file_, bytes_.span().first(bytes));
+  return Done{};
+}
+
+std::span<std::byte> SegmentContent::finish() {
+  if (number_ == 0) return {};
+  number_ = 0;
+  Error error;
+  const std::uint64_t readable = files_.finish_read(read_, file_, error);
+  files_.close(file_);
+  return bytes_.span().first(readable);
+}
+
+SegmentSet::SegmentSet(BlockingFiles& files, RecoveryMode mode)
+    : files_(&files),
+      mode_(mode),
+      content_(std::make_unique<SegmentContent>(files, mode)),
+      ahead_(std::make_unique<SegmentContent>(files, mode)) {}
 
 Status SegmentSet::list(const std::string& directory) {
   const Result<std::vector<std::string>> names = files_->files().list(directory);
@@ -67,7 +98,7 @@ Flaw SegmentSet::check_header(const FoundSegment& found) const {
 }
 
 Status SegmentSet::read_header(FoundSegment& found) {
-  Result<NamedFile> opened = files_->open(found.path, open_mode());
+  Result<NamedFile> opened = files_->open(found.path, open_mode(mode_));
   if (!opened) return opened.error();
   Status status = Done{};
   if (mode_ == RecoveryMode::repair) status = files_->sync(*opened);
@@ -89,14 +120,17 @@ Status SegmentSet::read_header(FoundSegment& found) {
 }
 
 Result<std::span<std::byte>> SegmentSet::read(const FoundSegment& found) {
-  Result<NamedFile> opened = files_->open(found.path, open_mode());
-  if (!opened) return opened.error();
-  const std::uint64_t bytes = blocks_up(std::min(found.bytes, kSegmentBytesMax + kBlockBytes));
-  if (content_.size() < bytes) content_ = AlignedBuffer(bytes);
-  Error error;
-  const std::uint64_t readable = files_->read(*opened, content_.span().first(bytes), error);
-  files_->close(*opened);
-  return content_.span().first(readable);
+  if (ahead_->number() == found.number) {
+    std::swap(content_, ahead_);
+  } else if (const Status started = content_->start(found); !started) {
+    return started.error();
+  }
+  return content_->finish();
+}
+
+/// An error is told by read(), which tries once more.
+void SegmentSet::read_ahead(const FoundSegment& found) {
+  static_cast<void>(ahead_->start(found));
 }
 
 /// The longest units that any header allows: the segment in question may have no header.

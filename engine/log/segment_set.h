@@ -4,6 +4,7 @@
 // were begun, and what of each counts after cuts.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,9 +39,33 @@ struct FoundSegment {
   }
 };
 
+/// What can be read of one segment.
+class SegmentContent {
+ public:
+  SegmentContent(BlockingFiles& files, RecoveryMode mode) : files_(files), mode_(mode) {}
+  ~SegmentContent() { finish(); }
+  SegmentContent(const SegmentContent&) = delete;
+  SegmentContent& operator=(const SegmentContent&) = delete;
+
+  /// Begins to read it. In an error, nothing is being read.
+  Status start(const FoundSegment& found);
+  /// The segment that is being read; 0: none.
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  /// Waits. Lasts until the next start.
+  std::span<std::byte> finish();
+
+ private:
+  BlockingFiles& files_;
+  RecoveryMode mode_;
+  std::uint64_t number_ = 0;
+  NamedFile file_;
+  AlignedBuffer bytes_;
+  FileRead read_;
+};
+
 class SegmentSet {
  public:
-  SegmentSet(BlockingFiles& files, RecoveryMode mode) : files_(&files), mode_(mode) {}
+  SegmentSet(BlockingFiles& files, RecoveryMode mode);
 
   Status list(const std::string& directory);
   /// The greatest number that was listed.
@@ -55,7 +80,8 @@ class SegmentSet {
 
   /// What can be read of it. Lasts until the next call.
   Result<std::span<std::byte>> read(const FoundSegment& found);
-  [[nodiscard]] reactor::OpenMode open_mode() const noexcept;
+  /// Begins to read what read() is going to be asked for next, while what it gave last is used.
+  void read_ahead(const FoundSegment& found);
 
  private:
   Status read_header(FoundSegment& found);
@@ -70,7 +96,8 @@ class SegmentSet {
   LogIdentity identity_;
   std::uint64_t last_number_ = 0;
   std::vector<FoundSegment> found_;
-  AlignedBuffer content_;
+  std::unique_ptr<SegmentContent> content_;  ///< given out last
+  std::unique_ptr<SegmentContent> ahead_;
 };
 
 }  // namespace quorate::log

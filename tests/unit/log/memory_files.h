@@ -19,6 +19,7 @@ class MemoryFiles final : public reactor::Files {
  public:
   /// By path; to be changed between two recoveries.
   std::map<std::string, std::vector<std::byte>> content;
+  std::map<std::string, std::uint64_t> bytes_read;  ///< by path
 
   /// Completes what was started.
   void turn() { completed_.deliver(); }
@@ -27,12 +28,13 @@ class MemoryFiles final : public reactor::Files {
             bool) override {
     const auto found = content.find(path);
     const bool known = found != content.end() || mode == reactor::OpenMode::directory;
-    if (known) opened_.push_back(found != content.end() ? &found->second : nullptr);
+    if (known) opened_.push_back({path, found != content.end() ? &found->second : nullptr});
     done(operation, known ? static_cast<std::int32_t>(opened_.size() - 1) : -ENOENT);
   }
   void read(reactor::Operation& operation, reactor::File file, std::span<const iovec> buffers,
             std::uint64_t offset) override {
-    const std::vector<std::byte>& bytes = *opened_[static_cast<std::size_t>(file.id)];
+    const Opened& opened = opened_[static_cast<std::size_t>(file.id)];
+    const std::vector<std::byte>& bytes = *opened.bytes;
     std::uint64_t count = 0;
     for (const iovec& buffer : buffers) {
       const std::uint64_t at = std::min<std::uint64_t>(offset + count, bytes.size());
@@ -40,6 +42,7 @@ class MemoryFiles final : public reactor::Files {
       std::memcpy(buffer.iov_base, bytes.data() + at, part);
       count += part;
     }
+    bytes_read[opened.path] += count;
     done(operation, static_cast<std::int32_t>(count));
   }
   void close(reactor::File) noexcept override {
@@ -53,7 +56,7 @@ class MemoryFiles final : public reactor::Files {
     return names;
   }
   Result<std::uint64_t> size(reactor::File file) override {
-    return std::uint64_t{opened_[static_cast<std::size_t>(file.id)]->size()};
+    return std::uint64_t{opened_[static_cast<std::size_t>(file.id)].bytes->size()};
   }
 
   // Nothing that only looks at a log does any of these.
@@ -76,7 +79,11 @@ class MemoryFiles final : public reactor::Files {
     completed_.push(operation, result);
   }
 
-  std::vector<const std::vector<std::byte>*> opened_;
+  struct Opened {
+    std::string path;
+    const std::vector<std::byte>* bytes = nullptr;
+  };
+  std::vector<Opened> opened_;
   std::size_t closed_ = 0;
   reactor::CompletionQueue completed_;
 };

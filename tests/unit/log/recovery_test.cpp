@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "memory_files.h"
 #include "recovery_rig.h"
 
 namespace quorate::log {
@@ -374,6 +375,41 @@ TEST_F(LogRecovery, LookingChangesNothingAndSaysWhatARepairWouldDo) {
   std::filesystem::remove_all(directory_);
   EXPECT_EQ(recover(RecoveryMode::examine).state, RecoveryState::none);
   EXPECT_FALSE(std::filesystem::exists(directory_));
+}
+
+TEST_F(LogRecovery, WhileASegmentIsScannedTheNextOneIsRead) {
+  struct Watcher final : FrameVisitor {
+    void on_segment(const SegmentHeader& header) override { segment = header.number; }
+    void on_frame(const wire::FrameHeader&, std::span<const std::byte>) override {
+      next_bytes_read[segment] = files->bytes_read[next];
+    }
+    MemoryFiles* files = nullptr;
+    std::string next;
+    std::uint64_t segment = 0;
+    std::map<std::uint64_t, std::uint64_t> next_bytes_read;  ///< by the segment scanned
+  } watcher;
+  const Old old;
+  begin();
+  put(old.one);
+  put(old.two);
+  MemoryFiles files;
+  for (const auto& [path, text] : content()) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+    files.content[path] = {bytes, bytes + text.size()};
+  }
+  watcher.files = &files;
+  watcher.next = segment_path(directory_, 2);
+  BlockingFiles blocking(files, [&] { files.turn(); });
+  MetadataFile metadata(files, directory_);
+  const auto found = Recovery(blocking, metadata, directory_, kIdentity.stream, watcher,
+                              RecoveryMode::examine)
+                         .run();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->state, RecoveryState::whole);
+  // Its header was read before, and it is not read again when its turn has come.
+  const std::uint64_t whole = files.content[watcher.next].size();
+  EXPECT_EQ(watcher.next_bytes_read[1], kBlockBytes + whole);
+  EXPECT_EQ(watcher.next_bytes_read[2], kBlockBytes + whole);
 }
 
 }  // namespace
