@@ -48,6 +48,9 @@ inline constexpr std::uint8_t kEncodingIdentity = 0;
 
 /// Envelope flag of a batch: somebody awaits level applied on this stream.
 inline constexpr std::uint8_t kAppliedAwaited = 1;
+/// Envelope flag of a batch: nobody awaits level received on this stream. A replica with a log may
+/// tell of it together with what is durable.
+inline constexpr std::uint8_t kReceivedNotAwaited = 2;
 
 /// Largest body of each control message, by type.
 inline constexpr std::array<std::uint32_t, kMessageTypeMax + 1> kBodyMax = {

@@ -10,6 +10,7 @@ namespace quorate::core {
 namespace {
 /// Credit is renewed at the latest when this part of the ring has become free.
 constexpr std::uint64_t kCreditShare = 4;
+constexpr std::uint64_t kReceivedShare = 8;
 }  // namespace
 
 std::string_view to_string(FrameVerdict verdict) noexcept {
@@ -238,10 +239,17 @@ Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
           std::min(applied_, received_), credit_limit()};
 }
 
-bool ReplicaMachine::acknowledgement_due(bool applied_awaited) const noexcept {
+/// With a log, what is durable is told soon after, and one message tells of both.
+bool ReplicaMachine::received_due(bool awaited) const noexcept {
+  const bool waits = config_.durable && !awaited;
+  const std::uint64_t untold = received_ - std::min(told_received_, received_);
+  return waits ? untold >= config_.ring_bytes / kReceivedShare : untold != 0;
+}
+
+bool ReplicaMachine::acknowledgement_due(const Awaited& awaited) const noexcept {
   if (state_ != State::streaming) return false;
-  if (received_ != told_received_ || durable_ != told_durable_) return true;
-  if (applied_ != told_applied_ && applied_awaited) return true;
+  if (received_due(awaited.received) || durable_ != told_durable_) return true;
+  if (applied_ != told_applied_ && awaited.applied) return true;
   const std::uint64_t room =
       config_.durable ? credit_limit() - std::min(told_credit_, credit_limit())
                       : read_ - told_read_;

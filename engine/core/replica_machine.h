@@ -36,6 +36,12 @@ struct ReplicaStreamConfig {
   bool takes_snapshots = false;  ///< with a log only
 };
 
+/// Levels that somebody at the primary waits for, and is to be told of at once.
+struct Awaited {
+  bool received = true;
+  bool applied = false;
+};
+
 class ReplicaMachine {
  public:
   enum class State : std::uint8_t {
@@ -100,9 +106,10 @@ class ReplicaMachine {
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] ResumeClaim claim() const noexcept;
   [[nodiscard]] Acknowledgement acknowledgement() const noexcept;
-  /// Something changed that the primary should be told now: what is received always; what is
-  /// applied when somebody awaits it, or when it makes enough room for the primary to send more.
-  [[nodiscard]] bool acknowledgement_due(bool applied_awaited) const noexcept;
+  /// Something changed that the primary should be told now: what is durable always; what is
+  /// received or applied when somebody awaits it, or when there is so much of it that the primary
+  /// would stop sending.
+  [[nodiscard]] bool acknowledgement_due(const Awaited& awaited) const noexcept;
   /// The primary knows less than it could; told at the next heartbeat.
   [[nodiscard]] bool behind_on_telling() const noexcept {
     return state_ == State::streaming &&
@@ -130,6 +137,7 @@ class ReplicaMachine {
 
  private:
   void end_session() noexcept;
+  [[nodiscard]] bool received_due(bool awaited) const noexcept;
   bool on_truncate(Position position) noexcept;
   [[nodiscard]] Position kept_from() const noexcept;
   void grant() noexcept;

@@ -129,7 +129,8 @@ void PrimaryDriver::on_log_changed(PrimaryStream& stream) {
   }
 }
 
-/// The disk works while the frames are on their way to the replicas.
+/// The disk works while the frames are on their way to the replicas. They were handed over first:
+/// what they wait for takes longer.
 void PrimaryDriver::write_logs() {
   std::erase_if(logging_, [](PrimaryStream* stream) {
     stream->logging = stream->write_log();
@@ -159,7 +160,6 @@ void PrimaryDriver::step(Instant now) {
   }
   for (PrimaryStream* stream : active_) seal(*stream, now);
   std::erase_if(active_, [&](PrimaryStream* stream) { return settle(*stream, now); });
-  write_logs();
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     PrimaryStream& stream = *touched_[i];
     perform(stream);
@@ -293,6 +293,7 @@ void PrimaryDriver::perform(PrimaryStream& stream) {
 
 void PrimaryDriver::send(Instant now) {
   for (auto& link : links_) link->send(now);
+  write_logs();
 }
 
 void PrimaryDriver::publish(Instant now) {

@@ -24,6 +24,12 @@ constexpr std::uint32_t kStatusLinesMax = 4096;
 constexpr std::uint32_t kStatusStreamsMax = 256;
 constexpr std::uint32_t kClientsMax = 32;
 
+std::uint8_t envelope_flags(const PrimaryStream& stream) {
+  const int applied = stream.applied_awaited() ? wire::kAppliedAwaited : 0;
+  const int received = stream.received_awaited() ? 0 : wire::kReceivedNotAwaited;
+  return static_cast<std::uint8_t>(applied | received);
+}
+
 }  // namespace
 
 PrimaryLink::PrimaryLink(PrimaryDriver& driver, reactor::Socket socket,
@@ -355,7 +361,7 @@ std::uint64_t PrimaryLink::add_stream(std::uint32_t local_stream, std::uint64_t 
   if (range.empty()) return 0;
   const Position committed =
       QUORATE_MUTANT(commits_what_is_sealed) ? range.end : stream.machine().committed();
-  const std::uint8_t flags = stream.applied_awaited() ? wire::kAppliedAwaited : 0;
+  const std::uint8_t flags = envelope_flags(stream);
   Segment segment{local_stream, 0, range.begin};
   Position end = range.begin;
   while (end < range.end && end - range.begin < bytes_max) {

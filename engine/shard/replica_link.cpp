@@ -180,7 +180,7 @@ void ReplicaLink::on_heartbeat(std::span<const std::byte> body) {
       return fail(core::GoodbyeReason::protocol_violation, "commit of a stream of another loop");
     }
     stream->machine().on_committed(commit.committed);
-    stream->applied_awaited = stream->applied_awaited || applied_awaited;
+    stream->awaited.applied = stream->awaited.applied || applied_awaited;
     on_received(*stream);
   }
 }
@@ -248,7 +248,8 @@ void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHead
   if (stream.log() != nullptr) on_log_progress(stream);
   if (!stream.room()) connection_->pause();
   stream.machine().on_committed(envelope.committed);
-  stream.applied_awaited = (envelope.flags & wire::kAppliedAwaited) != 0;
+  stream.awaited = {(envelope.flags & wire::kReceivedNotAwaited) == 0,
+                    (envelope.flags & wire::kAppliedAwaited) != 0};
   touch(stream);
   node_.count_frame();
 }
@@ -327,7 +328,7 @@ void ReplicaLink::acknowledge(Instant now) {
   acknowledgements_.clear();
   for (ReplicaStream* stream : telling_) {
     stream->telling = false;
-    const bool due = stream->machine().acknowledgement_due(stream->applied_awaited);
+    const bool due = stream->machine().acknowledgement_due(stream->awaited);
     if (due) add_acknowledgement(*stream);
     if (due || stream->machine().behind_on_telling()) repeat_later(*stream, now);
   }

@@ -112,7 +112,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   bool touched = false;          ///< in the link's list of streams to publish
   bool telling = false;          ///< in the link's list of streams to acknowledge
   bool repeating = false;        ///< in the link's list of streams to acknowledge once more
-  bool applied_awaited = false;  ///< the primary says that somebody waits for level applied
+  core::Awaited awaited;         ///< as the primary says
   bool receiving = false;        ///< a frame's records are partly in the ring
   bool storing = false;          ///< in the link's list of streams with something for the log
   bool claim_due = false;        ///< in the link's list of streams to claim

@@ -53,6 +53,13 @@ void DurableWorld::close_node(std::uint32_t host) {
   place.node->pause(false);
   ++result_.counts[Count::closes];
   place.down_until = kNever;
+  // What its last steps leave behind, one by one.
+  if (dice_.chance(500)) {
+    const bool power = dice_.chance(700);
+    later(dice_.magnitude(kMicrosecond_ns, 50 * kMillisecond_ns), [this, host, power] {
+      if (places_[host].down_until == kNever) end_node(host, power);
+    });
+  }
   place.node->close();
   place.down_until = scheduler_.now() + draw_pause();
 }

@@ -143,9 +143,16 @@ void Node::examine_stream(reactor::Reactor& reactor, StreamId stream) {
     return world_.watcher.fail("log of " + name_ + ": " + found->why);
   }
   reopened_ = reopened_ || !none;
+  const bool closed = !none && (metadata.latest().flags & log::kClosed) != 0;
+  const Position end = found->start.end.position;
+  if (closed && end != metadata.latest().known_durable) {
+    return world_.watcher.fail("log of " + name_ + ": was closed in order at " +
+                               std::to_string(metadata.latest().known_durable) + ", ends at " +
+                               std::to_string(end));
+  }
   const Position first = none ? 0 : found->first.position;
-  world_.oracle.on_found_whole(number_, stream, first, found->start.end.position);
-  on_found(stream, first, found->start.end.position);
+  world_.oracle.on_found_whole(number_, stream, first, end);
+  on_found(stream, first, end);
 }
 
 void Node::close() {

@@ -30,6 +30,12 @@ void draw_rules(Settings& settings, Draw& draw) {
                     any(1, {"r1"}, Level::durable)};
   // Rules that need a replica hold writers for it; some worlds have none.
   if (draw.chance(200)) settings.rules.resize(2);
+  // Where nobody awaits level received, replicas tell of it later.
+  if (draw.chance(400)) {
+    std::erase_if(settings.rules, [](const Rule& rule) {
+      return rule.kind == Rule::Kind::any && rule.level == Level::received;
+    });
+  }
 }
 
 }  // namespace

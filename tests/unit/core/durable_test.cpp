@@ -231,9 +231,33 @@ TEST_F(DurableReplica, AcknowledgesDurableOnlyWhatItsLogSaysAndShowsNothingBefor
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.exposed(), kStart);
   machine.on_durable(kStart + 64);
-  EXPECT_TRUE(machine.acknowledgement_due(false));
+  EXPECT_TRUE(machine.acknowledgement_due({}));
   EXPECT_EQ(machine.acknowledgement().durable, kStart + 64);
   EXPECT_EQ(machine.exposed(), kStart + 64);
+}
+
+TEST_F(DurableReplica, TellsOfWhatNobodyAwaitsReceivedTogetherWithWhatIsDurable) {
+  stream();
+  machine.on_acknowledged();
+  const Awaited durable_only{.received = false};
+  receive(kStart + 64);
+  EXPECT_FALSE(machine.acknowledgement_due(durable_only));
+  EXPECT_TRUE(machine.acknowledgement_due({})) << "somebody awaits it";
+  EXPECT_TRUE(machine.behind_on_telling()) << "told at the next heartbeat at the latest";
+  machine.on_stored(kStart + 64);
+  EXPECT_FALSE(machine.acknowledgement_due(durable_only));
+  machine.on_durable(kStart + 64);
+  EXPECT_TRUE(machine.acknowledgement_due(durable_only));
+  EXPECT_EQ(machine.acknowledgement().received, kStart + 64);
+}
+
+TEST_F(DurableReplica, TellsOfWhatNobodyAwaitsReceivedWhenItIsAnEighthOfTheRing) {
+  stream();
+  machine.on_acknowledged();
+  receive(kStart + 511);
+  EXPECT_FALSE(machine.acknowledgement_due({.received = false}));
+  receive(kStart + 512);
+  EXPECT_TRUE(machine.acknowledgement_due({.received = false}));
 }
 
 /// 64 more bytes are received, and shown is what lies before kStart.
@@ -295,14 +319,14 @@ TEST_F(DurableCredit, TellsOfItWhenAQuarterOfTheRingHasBecomeFree) {
   machine.on_stored(kStart + 64);
   machine.on_acknowledged();
   machine.on_shown(kStart + 64, kStart, false);
-  EXPECT_FALSE(machine.acknowledgement_due(false));
+  EXPECT_FALSE(machine.acknowledgement_due({}));
   receive(kStart + 1088);
   machine.on_stored(kStart + 1088);
   machine.on_acknowledged();
   machine.on_shown(kStart + 1024, kStart, false);
-  EXPECT_FALSE(machine.acknowledgement_due(false)) << "960 bytes";
+  EXPECT_FALSE(machine.acknowledgement_due({})) << "960 bytes";
   machine.on_shown(kStart + 1088, kStart, false);
-  EXPECT_TRUE(machine.acknowledgement_due(false));
+  EXPECT_TRUE(machine.acknowledgement_due({}));
 }
 
 TEST_F(DurableReplica, CutsWhatThePrimaryNeverHadAndClaimsAgain) {

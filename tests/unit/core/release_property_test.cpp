@@ -209,7 +209,7 @@ class World {
   }
 
   void acknowledge(Peer& peer) {
-    if (!peer.connected || !peer.machine->acknowledgement_due(true)) return;
+    if (!peer.connected || !peer.machine->acknowledgement_due({.applied = true})) return;
     peer.up.push_back(peer.machine->acknowledgement());
     peer.machine->on_acknowledged();
   }

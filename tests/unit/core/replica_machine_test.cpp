@@ -83,7 +83,7 @@ TEST(ReplicaSession, NeedsFullCopyIsBelievedAtAnyTimeAndStopsTheStream) {
   EXPECT_TRUE(machine.on_verdict({3, Verdict::needs_full_copy, 500}));
   EXPECT_EQ(machine.state(), ReplicaMachine::State::needs_full_copy);
   EXPECT_EQ(machine.check_frame(frame(200, 300)), FrameVerdict::not_session);
-  EXPECT_FALSE(machine.acknowledgement_due(true));
+  EXPECT_FALSE(machine.acknowledgement_due({.applied = true}));
   machine.on_disconnected();
   EXPECT_EQ(machine.state(), ReplicaMachine::State::needs_full_copy) << "until another session";
 }
@@ -240,25 +240,31 @@ TEST(ReplicaExposure, ApplyingBeyondItIsABug) {
 
 TEST(ReplicaAcknowledgement, IsDueAtOnceWhenReceivedMoved) {
   ReplicaMachine machine = streaming();
-  EXPECT_FALSE(machine.acknowledgement_due(false));
+  EXPECT_FALSE(machine.acknowledgement_due({}));
   machine.on_frame(frame(0, 100));
-  EXPECT_TRUE(machine.acknowledgement_due(false));
+  EXPECT_TRUE(machine.acknowledgement_due({}));
   machine.on_acknowledged();
-  EXPECT_FALSE(machine.acknowledgement_due(true));
+  EXPECT_FALSE(machine.acknowledgement_due({.applied = true}));
   EXPECT_FALSE(machine.behind_on_telling());
+}
+
+TEST(ReplicaAcknowledgement, WithoutALogIsDueAtOnceWhetherOrNotSomebodyAwaitsIt) {
+  ReplicaMachine machine = streaming();
+  machine.on_frame(frame(0, 100));
+  EXPECT_TRUE(machine.acknowledgement_due({.received = false}));
 }
 
 TEST(ReplicaAcknowledgement, AppliedIsToldAtOnceToWhoAwaitsItAndElseAtTheNextHeartbeat) {
   ReplicaMachine machine = streaming(2);
   machine.on_acknowledged();
   machine.on_committed(200);
-  EXPECT_FALSE(machine.acknowledgement_due(true));
+  EXPECT_FALSE(machine.acknowledgement_due({.applied = true}));
   machine.on_applied(100);
-  EXPECT_TRUE(machine.acknowledgement_due(true));
-  EXPECT_FALSE(machine.acknowledgement_due(false));
+  EXPECT_TRUE(machine.acknowledgement_due({.applied = true}));
+  EXPECT_FALSE(machine.acknowledgement_due({}));
   EXPECT_TRUE(machine.behind_on_telling());
   machine.on_acknowledged();
-  EXPECT_FALSE(machine.acknowledgement_due(true));
+  EXPECT_FALSE(machine.acknowledgement_due({.applied = true}));
   EXPECT_FALSE(machine.behind_on_telling());
 }
 
@@ -267,9 +273,9 @@ TEST(ReplicaAcknowledgement, IsDueWhenAQuarterOfTheRingBecameFree) {
   machine.on_acknowledged();
   machine.on_committed(500);
   machine.on_applied(kRing / 4 - 1);
-  EXPECT_FALSE(machine.acknowledgement_due(false));
+  EXPECT_FALSE(machine.acknowledgement_due({}));
   machine.on_applied(kRing / 4);
-  EXPECT_TRUE(machine.acknowledgement_due(false));
+  EXPECT_TRUE(machine.acknowledgement_due({}));
 }
 
 TEST(ReplicaAcknowledgement, SaysWhatIsHeldAndHowMuchMoreFits) {
@@ -298,9 +304,9 @@ TEST(ReplicaAcknowledgement, AfterReconnectAppliedIsToldAgainAndReceivedWasClaim
   machine.on_acknowledged();
   machine.on_disconnected();
   machine.on_session(kEpoch);
-  EXPECT_FALSE(machine.acknowledgement_due(true)) << "not before the verdict";
+  EXPECT_FALSE(machine.acknowledgement_due({.applied = true})) << "not before the verdict";
   machine.on_verdict({3, Verdict::resumed, 100});
-  EXPECT_TRUE(machine.acknowledgement_due(true));
+  EXPECT_TRUE(machine.acknowledgement_due({.applied = true}));
 }
 
 }  // namespace
