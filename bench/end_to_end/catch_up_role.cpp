@@ -23,7 +23,6 @@ using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
 constexpr double kCatchUp_s = 120; ///< what is not done by then is not done
-constexpr double kLoadShare = 0.5;  ///< of the greatest rate
 
 class CatchUpRole {
  public:
@@ -56,7 +55,6 @@ class CatchUpRole {
   RuleId rule_;
   std::uint64_t appended_ = 0;
   Position end_ = 0;
-  double fill_bytes_per_s_ = 0;
   double p99_before_us_ = 0;
   double p99_during_us_ = 0;
   double foreign_cores_ = 0;  ///< while the load was alone
@@ -94,13 +92,11 @@ ReplicaStatus CatchUpRole::replica(const std::string& name) const {
 
 void CatchUpRole::fill() {
   const std::uint64_t records = (spec_.log_mib << 20) / stream_bytes(spec_.payload_bytes);
-  const double begin_s = now_s();
   Writer writer(stream_, spec_.payload_bytes, 0, records);
   writer.join();
   appended_ = writer.appended();
   end_ = writer.end();
   await("release of what was written", kSettle_s, [&] { return stream_.watermark(rule_) >= end_; });
-  fill_bytes_per_s_ = static_cast<double>(end_) / (now_s() - begin_s);
 }
 
 /// Until the ring holds what it lacks. Begins when it has connected: what its process needs to
@@ -122,9 +118,7 @@ CatchUpRole::CatchUp CatchUpRole::follow(const std::string& name, LiveLoad* load
 }
 
 void CatchUpRole::live(Window& window) {
-  const double records_per_s =
-      kLoadShare * fill_bytes_per_s_ / static_cast<double>(stream_bytes(spec_.payload_bytes));
-  LiveLoad load(stream_, rule_, spec_.payload_bytes, records_per_s, appended_);
+  LiveLoad load(stream_, rule_, spec_.payload_bytes, spec_.live_records_per_s, appended_);
   std::this_thread::sleep_for(std::chrono::duration<double>(kWarmUp_s));
   load.measure(Phase::before);
   window.begin();
@@ -148,11 +142,11 @@ void CatchUpRole::finish() {
           [&] { return replica(name).applied >= end_; });
   }
   say(fmt::format(
-      "result fill_bytes_per_s={:.0f} p99_before_us={:.1f} p99_during_us={:.1f} live_s={:.4f} "
+      "result p99_before_us={:.1f} p99_during_us={:.1f} live_s={:.4f} "
       "live_bytes={:.0f} idle_s={:.4f} idle_bytes={:.0f} foreign_cores={:.3f} backend={} "
       "appended={}",
-      fill_bytes_per_s_, p99_before_us_, p99_during_us_, live_.seconds, live_.bytes, idle_.seconds,
-      idle_.bytes, foreign_cores_, primary_.engine().backend(), appended_));
+      p99_before_us_, p99_during_us_, live_.seconds, live_.bytes, idle_.seconds, idle_.bytes,
+      foreign_cores_, primary_.engine().backend(), appended_));
   primary_.close();
 }
 

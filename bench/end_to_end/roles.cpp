@@ -27,6 +27,9 @@ std::vector<std::string> role_arguments(Role role, const RoundSpec& spec,
   if (spec.stop_second) arguments.emplace_back("--stop-second");
   if (spec.durable) arguments.emplace_back("--durable");
   if (spec.log_mib > 0) arguments.push_back(fmt::format("--log-mib={}", spec.log_mib));
+  if (spec.live_records_per_s > 0) {
+    arguments.push_back(fmt::format("--live-records={}", spec.live_records_per_s));
+  }
   if (!spec.directory.empty()) arguments.push_back("--role-directory=" + spec.directory);
   if (!address.empty()) arguments.push_back("--address=" + address);
   return arguments;
@@ -48,6 +51,7 @@ CLI::App* add_role(CLI::App& app, RoleArguments& role) {
   command->add_flag("--stop-second", role.spec.stop_second);
   command->add_flag("--durable", role.spec.durable);
   command->add_option("--log-mib", role.spec.log_mib);
+  command->add_option("--live-records", role.spec.live_records_per_s);
   command->add_option("--role-directory", role.spec.directory);
   return command;
 }

@@ -30,6 +30,7 @@ struct RoundSpec {
   std::string directory;     ///< nodes keep logs in a, b, … of it; "": none has a log
   bool durable = false;      ///< the rule's level, with a directory; false: received
   std::uint64_t log_mib = 0; ///< what is written into a log before it is read again
+  double live_records_per_s = 0;  ///< of the load beside a catch-up
 
   [[nodiscard]] bool pinned() const { return pin && work != Work::stream; }
 };

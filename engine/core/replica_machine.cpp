@@ -211,7 +211,9 @@ void ReplicaMachine::on_shown(Position shown, Position floor, bool slow) noexcep
   grant();
 }
 
+/// While its own disk is what is waited for, frames that come would wait for it as well.
 void ReplicaMachine::on_nothing_shown() noexcept {
+  if (durable_ != stored_) return;
   let_go_ = true;
   grant();
 }

@@ -291,8 +291,15 @@ TEST_F(DurableCredit, DoesNotWaitForAProgramThatIsSlow) {
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
+TEST_F(DurableCredit, WaitsForItsDiskHoweverLongThatTakes) {
+  machine.on_stored(kStart + 64);
+  machine.on_nothing_shown();
+  EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
+}
+
 TEST_F(DurableCredit, DoesNotWaitForLongForWhatNobodyCommits) {
   machine.on_stored(kStart + 64);
+  machine.on_durable(kStart + 64);
   machine.on_nothing_shown();
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
   // What was given stays given, but nothing is added to it before more is shown.
