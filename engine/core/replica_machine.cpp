@@ -35,7 +35,7 @@ ReplicaMachine::ReplicaMachine(const ReplicaStreamConfig& config) noexcept
       committed_(config.committed),
       read_(config.applied),
       applied_(config.applied),
-      shown_(config.applied),
+      copied_(config.applied),
       floor_(config.start) {
   CHECK(config.committed <= config.start);
   grant();
@@ -130,7 +130,7 @@ void ReplicaMachine::on_begun_anew(Position end, const Epoch& epoch,
   last_checksum_ = checksum;
   // It is of what the primary knew to be committed.
   committed_ = end;
-  shown_ = floor_ = end;
+  copied_ = floor_ = end;
   granted_ = 0;
   grant();
 }
@@ -203,16 +203,16 @@ void ReplicaMachine::on_durable(Position durable) noexcept {
   durable_ = durable;
 }
 
-void ReplicaMachine::on_shown(Position shown, Position floor, bool slow) noexcept {
-  if (shown != shown_) let_go_ = false;
-  shown_ = shown;
+void ReplicaMachine::on_copied(Position copied, Position floor, bool slow) noexcept {
+  if (copied != copied_) let_go_ = false;
+  copied_ = copied;
   floor_ = floor;
   slow_ = slow;
   grant();
 }
 
 /// While its own disk is what is waited for, frames that come would wait for it as well.
-void ReplicaMachine::on_nothing_shown() noexcept {
+void ReplicaMachine::on_nothing_copied() noexcept {
   if (durable_ != stored_) return;
   let_go_ = true;
   grant();
@@ -222,8 +222,8 @@ void ReplicaMachine::on_nothing_shown() noexcept {
 /// find the rest in the ring, which holds the same meanwhile.
 Position ReplicaMachine::kept_from() const noexcept {
   const bool waits = !slow_ && !let_go_;
-  const bool near = shown_ + config_.ring_bytes >= floor_;
-  return waits && near ? std::min(stored_, std::max(shown_, floor_)) : stored_;
+  const bool near = copied_ + config_.ring_bytes >= floor_;
+  return waits && near ? std::min(stored_, std::max(copied_, floor_)) : stored_;
 }
 
 void ReplicaMachine::grant() noexcept {

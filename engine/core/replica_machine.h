@@ -95,11 +95,12 @@ class ReplicaMachine {
   void on_stored(Position stored) noexcept;
   /// The log's writes up to here have ended.
   void on_durable(Position durable) noexcept;
-  /// With a log, the program is shown what was copied for it, up to `shown`, and the ring holds
+  /// With a log, what the program is to see is copied for it, up to `copied`, and the ring holds
   /// what follows `floor`. `slow`: it is the program that makes no room for more.
-  void on_shown(Position shown, Position floor, bool slow) noexcept;
-  /// Nothing of what is received became committed for long: frames are not to wait for that.
-  void on_nothing_shown() noexcept;
+  void on_copied(Position copied, Position floor, bool slow) noexcept;
+  /// Nothing of what is received became committed for long, and there is no room for more of it:
+  /// frames are not to wait for that.
+  void on_nothing_copied() noexcept;
 
   // Questions.
 
@@ -160,11 +161,11 @@ class ReplicaMachine {
   Position told_applied_ = 0;
   Position told_durable_ = 0;
   Position told_credit_ = 0;
-  Position shown_ = 0;
+  Position copied_ = 0;
   Position floor_ = 0;
   Position granted_ = 0;  ///< with a log: the credit limit that a peer may have been told
   bool slow_ = false;
-  bool let_go_ = false;   ///< until more is shown
+  bool let_go_ = false;   ///< until more is copied
   bool matched_ = false;  ///< what is held is known to be the history of this session's primary
 };
 

@@ -3,7 +3,9 @@
 // Brings what a replica's program may see into a ring of its own, from the ring into which frames
 // are received while that still holds it, else from the log. So neither a program that is slow, nor
 // records that are not committed for long, keep frames from being received, stored and
-// acknowledged. Used on the stream's loop; the program reads what it has been told of.
+// acknowledged. What is received is copied ahead of what may be seen, as far as there is room: the
+// ring of the frames need not hold it until the disk has it. Used on the stream's loop; the program
+// reads what it has been told of.
 
 #include <functional>
 #include <memory>
@@ -44,10 +46,12 @@ class ProgramFeed final : private log::LogReader::Listener {
   void hold(Position from);
   void go_on() noexcept { held_ = false; }
 
-  /// Brings what it can of what lies before `visible`, a frame's end. `read`: up to where the
-  /// program has read. True when there is more to see.
-  bool feed(Position visible, Position read);
+  /// `visible`: what lies before may be seen; `received`: what was received ends there; both are
+  /// ends of frames. `read`: up to where the program has read. True when there is more to see.
+  bool feed(Position visible, Position received, Position read);
   [[nodiscard]] Position shown() const noexcept { return shown_; }
+  /// The receiving ring need not hold what lies before. Not before shown().
+  [[nodiscard]] Position copied() const noexcept { return copied_; }
   /// The receiving ring holds what follows.
   [[nodiscard]] Position floor() const noexcept { return floor_; }
   /// The program has not made room for what it may see.
@@ -60,7 +64,8 @@ class ProgramFeed final : private log::LogReader::Listener {
 
  private:
   void on_readable() override { wake_(); }
-  void copy(Position visible, Position read);
+  void copy(Position received, Position read);
+  void show(Position visible);
   void read_log(Position visible, Position read);
   bool begin_reading();
   void check_begin(const std::byte* records, Position begin, Position end);
@@ -74,9 +79,10 @@ class ProgramFeed final : private log::LogReader::Listener {
   const std::function<void()> wake_;
   std::unique_ptr<log::LogReader> reader_;
   Position shown_;
+  Position copied_;  ///< may lie within a record. Invariant: shown_ <= copied_.
   Position floor_;
   bool full_ = false;
-  bool checked_ = false;  ///< a record begins at shown_
+  bool checked_ = false;  ///< a record begins at shown_; nothing is copied before that is known
   bool held_ = false;
   bool stopped_ = false;
   std::string failure_;

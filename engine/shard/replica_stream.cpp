@@ -154,8 +154,8 @@ bool ReplicaStream::store() {
 }
 
 void ReplicaStream::feed() {
-  if (feed_->feed(machine_.exposed(), machine_.read())) link->touch(*this);
-  machine_.on_shown(feed_->shown(), feed_->floor(), feed_->full());
+  if (feed_->feed(machine_.exposed(), machine_.received(), machine_.read())) link->touch(*this);
+  machine_.on_copied(feed_->copied(), feed_->floor(), feed_->full());
   if (feed_->failure().empty() || std::exchange(feed_failed_, true)) return;
   link->on_feed_failed(*this, feed_->failure());
 }
@@ -263,7 +263,7 @@ std::byte* ReplicaStream::place(Position begin, Position end, Position committed
   if (feed_) {
     // What lies there now may become visible with this very frame's envelope.
     machine_.on_committed(committed);
-    if (end > feed_->shown() + machine_.config().ring_bytes) feed();
+    if (end > feed_->copied() + machine_.config().ring_bytes) feed();
     feed_->on_placed(end);
   }
   // The budget covers every ring, so this only counts.
@@ -278,12 +278,12 @@ void ReplicaStream::keep_house(Instant now) {
   if (!log_) return;
   log_->keep_house(now);
   if (receiver_ && !installing_) receiver_->keep_house(log_->first());
-  const Position shown = feed_->shown();
-  if (shown == shown_at_house_ && shown < machine_.received()) {
-    machine_.on_nothing_shown();
+  const Position copied = feed_->copied();
+  if (copied == copied_at_house_ && copied < machine_.received()) {
+    machine_.on_nothing_copied();
     link->touch(*this);
   }
-  shown_at_house_ = shown;
+  copied_at_house_ = copied;
 }
 
 void ReplicaStream::give_back_if_idle(Instant now) {

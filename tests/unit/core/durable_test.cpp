@@ -260,13 +260,13 @@ TEST_F(DurableReplica, TellsOfWhatNobodyAwaitsReceivedWhenItIsAnEighthOfTheRing)
   EXPECT_TRUE(machine.acknowledgement_due({.received = false}));
 }
 
-/// 64 more bytes are received, and shown is what lies before kStart.
+/// 64 more bytes are received, and copied is what lies before kStart.
 class DurableCredit : public DurableReplica {
  protected:
   DurableCredit() {
     stream();
     receive(kStart + 64);
-    machine.on_shown(kStart, kStart, false);
+    machine.on_copied(kStart, kStart, false);
   }
 };
 
@@ -274,12 +274,12 @@ TEST_F(DurableCredit, WaitsForWhatIsCopiedForTheProgramThoughItsLogHasIt) {
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
   machine.on_durable(kStart + 64);
-  machine.on_shown(kStart + 64, kStart, false);
+  machine.on_copied(kStart + 64, kStart, false);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
 TEST_F(DurableCredit, WaitsForItsLogThoughItIsShownLater) {
-  machine.on_shown(kStart + 64, kStart, false);
+  machine.on_copied(kStart + 64, kStart, false);
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
@@ -287,23 +287,23 @@ TEST_F(DurableCredit, WaitsForItsLogThoughItIsShownLater) {
 
 TEST_F(DurableCredit, DoesNotWaitForAProgramThatIsSlow) {
   machine.on_stored(kStart + 64);
-  machine.on_shown(kStart, kStart, true);
+  machine.on_copied(kStart, kStart, true);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
 TEST_F(DurableCredit, WaitsForItsDiskHoweverLongThatTakes) {
   machine.on_stored(kStart + 64);
-  machine.on_nothing_shown();
+  machine.on_nothing_copied();
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
 }
 
 TEST_F(DurableCredit, DoesNotWaitForLongForWhatNobodyCommits) {
   machine.on_stored(kStart + 64);
   machine.on_durable(kStart + 64);
-  machine.on_nothing_shown();
+  machine.on_nothing_copied();
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
-  // What was given stays given, but nothing is added to it before more is shown.
-  machine.on_shown(kStart + 8, kStart, false);
+  // What was given stays given, but nothing is added to it before more is copied.
+  machine.on_copied(kStart + 8, kStart, false);
   receive(kStart + 128);
   machine.on_stored(kStart + 128);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
@@ -311,28 +311,28 @@ TEST_F(DurableCredit, DoesNotWaitForLongForWhatNobodyCommits) {
 
 TEST_F(DurableCredit, KeepsTheRingAsItIsForWhoReadsTheLogAndIsNear) {
   machine.on_stored(kStart + 64);
-  machine.on_shown(kStart - 100, kStart + 16, false);
+  machine.on_copied(kStart - 100, kStart + 16, false);
   EXPECT_EQ(machine.credit_limit(), kStart + 16 + 4096u);
 }
 
 TEST_F(DurableCredit, DoesNotWaitForWhoReadsTheLogAndIsFar) {
   receive(kStart + 4096);
   machine.on_stored(kStart + 4096);
-  machine.on_shown(400, kStart + 4000, false);
+  machine.on_copied(400, kStart + 4000, false);
   EXPECT_EQ(machine.credit_limit(), kStart + 4096 + 4096u);
 }
 
 TEST_F(DurableCredit, TellsOfItWhenAQuarterOfTheRingHasBecomeFree) {
   machine.on_stored(kStart + 64);
   machine.on_acknowledged();
-  machine.on_shown(kStart + 64, kStart, false);
+  machine.on_copied(kStart + 64, kStart, false);
   EXPECT_FALSE(machine.acknowledgement_due({}));
   receive(kStart + 1088);
   machine.on_stored(kStart + 1088);
   machine.on_acknowledged();
-  machine.on_shown(kStart + 1024, kStart, false);
+  machine.on_copied(kStart + 1024, kStart, false);
   EXPECT_FALSE(machine.acknowledgement_due({})) << "960 bytes";
-  machine.on_shown(kStart + 1088, kStart, false);
+  machine.on_copied(kStart + 1088, kStart, false);
   EXPECT_TRUE(machine.acknowledgement_due({}));
 }
 
