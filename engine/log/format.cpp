@@ -80,11 +80,16 @@ std::uint32_t encode_metadata(Metadata metadata, Block out) noexcept {
   return put(metadata, out.data());
 }
 
-std::uint32_t seal_unit(UnitHeader header, std::span<std::byte> unit) noexcept {
+std::uint32_t seal_unit(const UnitHeader& header, std::span<std::byte> unit) noexcept {
+  return seal_unit(header, unit, wire::crc32c(unit.subspan(kHeaderBytes, header.body_bytes)));
+}
+
+std::uint32_t seal_unit(UnitHeader header, std::span<std::byte> unit,
+                        std::uint32_t frames_crc) noexcept {
   const std::span<std::byte> padding = unit.subspan(kHeaderBytes + header.body_bytes);
   std::fill(padding.begin(), padding.end(), std::byte{0});
   header.unit_bytes = static_cast<std::uint32_t>(unit.size());
-  header.body_crc = wire::crc32c(unit.subspan(kHeaderBytes));
+  header.body_crc = wire::crc32c(padding, frames_crc);
   return put(header, unit.data());
 }
 

@@ -162,7 +162,10 @@ std::uint32_t encode_metadata(Metadata metadata, Block out) noexcept;
 /// Of `unit`, header and frames are not touched beyond the header: the caller put the frames
 /// there. Fills in lengths and both checksums, and zeros behind the frames. `unit` is as long as
 /// blocks_up(kHeaderBytes + body_bytes). Returns the header's checksum, the next link of the chain.
-std::uint32_t seal_unit(UnitHeader header, std::span<std::byte> unit) noexcept;
+std::uint32_t seal_unit(const UnitHeader& header, std::span<std::byte> unit) noexcept;
+/// The same for who knows the checksum of the frames.
+std::uint32_t seal_unit(UnitHeader header, std::span<std::byte> unit,
+                        std::uint32_t frames_crc) noexcept;
 
 Flaw decode_segment_header(ConstBlock block, SegmentHeader& header) noexcept;
 Flaw decode_metadata(ConstBlock block, Metadata& metadata) noexcept;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mutant.h"
+#include "wire/crc32c.h"
 
 namespace quorate::log {
 
@@ -18,6 +19,19 @@ using reactor::Operation;
 /// Up to here a write is so short that it pays to have zeros there before: see SegmentMaker.
 constexpr std::uint32_t kSmallUnit_bytes = 16u << 10;
 constexpr std::uint32_t kTriesMax = 8;  ///< of a write that the kernel asks to repeat
+/// From here on it is cheaper to combine checksums than to go over the bytes.
+constexpr std::size_t kCombined_bytes = 8u << 10;
+
+/// The checksum of a unit's frames when this one follows. Of its body the frame's own is taken: it
+/// was made or checked when the body came, so what happens to bytes on their way into the unit is
+/// noticed when they are read.
+std::uint32_t frames_crc(std::uint32_t before, const wire::FrameHeader& header,
+                         std::span<const std::byte> frame) {
+  const std::uint32_t crc = wire::crc32c(frame.first(wire::kFrameHeaderBytes), before);
+  const std::span<const std::byte> body = frame.subspan(wire::kFrameHeaderBytes);
+  if (body.size() < kCombined_bytes) return wire::crc32c(body, crc);
+  return wire::crc32c_combine(crc, header.body_crc, body.size());
+}
 
 }  // namespace
 
@@ -131,13 +145,15 @@ Admission LogWriter::append(const wire::FrameHeader& header,
   }
   if (admission != Admission::taken) return admission;
   const Unit& unit = machine_.place();
-  std::byte* out = slots_[machine_.slot_of(unit.number)].buffer + kHeaderBytes + unit.body_bytes;
+  Slot& slot = slots_[machine_.slot_of(unit.number)];
+  std::byte* out = slot.buffer + kHeaderBytes + unit.body_bytes;
   std::size_t copied = 0;
   for (const std::span<const std::byte> piece : pieces) {
     std::memcpy(out + copied, piece.data(), piece.size());
     copied += piece.size();
   }
   CHECK(copied == bytes);
+  slot.frames_crc = frames_crc(unit.frames == 0 ? 0 : slot.frames_crc, header, {out, bytes});
   machine_.add(bytes, header.end);
   end_.position = header.end;
   end_.epoch = {header.epoch_number, header.epoch_incarnation};
@@ -195,7 +211,7 @@ void LogWriter::start_write(Unit& unit) {
   header.frame_count = unit.frames;
   header.body_bytes = unit.body_bytes;
   header.previous_unit_crc = sealed_crc_;
-  sealed_crc_ = seal_unit(header, {slot.buffer, unit.unit_bytes()});
+  sealed_crc_ = seal_unit(header, {slot.buffer, unit.unit_bytes()}, slot.frames_crc);
   const std::uint64_t used = unit.offset + unit.unit_bytes();
   // The next segment is there when half of this one is used, or a little later.
   if (unit.unit_bytes() <= kSmallUnit_bytes) maker_.allow(2 * used);

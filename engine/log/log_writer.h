@@ -114,6 +114,7 @@ class LogWriter final : private SegmentMaker::Listener {
     LogWriter* writer = nullptr;
     std::uint64_t number = 0;
     std::byte* buffer = nullptr;
+    std::uint32_t frames_crc = 0;  ///< of the unit that is open or was sealed
     iovec vector{};
     std::uint32_t tries = 0;
     Instant since = kNever;  ///< kNever: begun after the last flush

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/mutant.h"
 #include "shard/stream_log.h"
 #include "wire/records.h"
 
@@ -34,6 +35,7 @@ void ProgramFeed::on_placed(Position end) noexcept {
 /// After a cut other frames come where some were copied that were not to be seen yet.
 void ProgramFeed::on_received(Position begin, Position end) {
   if (!checked_) check_begin(rings_.received + offset(begin), begin, end);
+  if (QUORATE_MUTANT(cut_copies_kept)) return;
   copied_ = std::max(shown_, std::min(copied_, begin));
 }
 
