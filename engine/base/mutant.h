@@ -77,7 +77,7 @@
   plant(segment_unsynced, "the name of a new segment is not made durable")                 \
   plant(closed_early, "a log says that it is closed while its last writes are in flight")  \
   plant(own_copy_at_once, "the primary's copy counts as durable when it is sealed")        \
-  plant(cut_copies_kept, "a program is shown what was copied for it and then cut")        \
+  plant(cut_copies_kept, "a program is shown what was copied for it and then cut")         \
   plant(shown_in_flight, "a program is shown what its replica may still lose")             \
   plant(cut_forgotten, "where a log is cut is not remembered before it goes on")           \
   plant(catch_up_without_end, "a catch-up never hands over to the live stream")            \
