@@ -11,6 +11,8 @@ namespace {
 /// Credit is renewed at the latest when this part of the ring has become free.
 constexpr std::uint64_t kCreditShare = 4;
 constexpr std::uint64_t kReceivedShare = 8;
+/// The primary keeps an index of frames, in which it needs room as it does in its ring.
+constexpr std::uint32_t kUntoldFramesMax = 256;
 }  // namespace
 
 std::string_view to_string(FrameVerdict verdict) noexcept {
@@ -35,8 +37,7 @@ ReplicaMachine::ReplicaMachine(const ReplicaStreamConfig& config) noexcept
       committed_(config.committed),
       read_(config.applied),
       applied_(config.applied),
-      copied_(config.applied),
-      floor_(config.start) {
+      fed_{config.applied, config.applied, config.start, false} {
   CHECK(config.committed <= config.start);
   grant();
 }
@@ -130,7 +131,7 @@ void ReplicaMachine::on_begun_anew(Position end, const Epoch& epoch,
   last_checksum_ = checksum;
   // It is of what the primary knew to be committed.
   committed_ = end;
-  copied_ = floor_ = end;
+  fed_.shown = fed_.copied = fed_.floor = end;
   granted_ = 0;
   grant();
 }
@@ -158,6 +159,7 @@ FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame, State expected)
 void ReplicaMachine::on_frame(const FrameInfo& frame) noexcept {
   CHECK(frame.begin == received_ || QUORATE_MUTANT(gap_accepted));
   received_ = frame.end;
+  ++untold_frames_;
   last_epoch_ = frame.epoch;
   last_checksum_ = frame.checksum;
   // It names its predecessor, which is the frame held last.
@@ -203,16 +205,15 @@ void ReplicaMachine::on_durable(Position durable) noexcept {
   durable_ = durable;
 }
 
-void ReplicaMachine::on_copied(Position copied, Position floor, bool slow) noexcept {
-  if (copied != copied_) let_go_ = false;
-  copied_ = copied;
-  floor_ = floor;
-  slow_ = slow;
+/// That more is copied because the program read says nothing of what is committed.
+void ReplicaMachine::on_fed(const Fed& fed) noexcept {
+  if (fed.shown != fed_.shown) let_go_ = false;
+  fed_ = fed;
   grant();
 }
 
 /// While its own disk is what is waited for, frames that come would wait for it as well.
-void ReplicaMachine::on_nothing_copied() noexcept {
+void ReplicaMachine::on_nothing_shown() noexcept {
   if (durable_ != stored_) return;
   let_go_ = true;
   grant();
@@ -221,9 +222,9 @@ void ReplicaMachine::on_nothing_copied() noexcept {
 /// What the ring must still hold. Who copies from the log is waited for when it is near enough to
 /// find the rest in the ring, which holds the same meanwhile.
 Position ReplicaMachine::kept_from() const noexcept {
-  const bool waits = !slow_ && !let_go_;
-  const bool near = copied_ + config_.ring_bytes >= floor_;
-  return waits && near ? std::min(stored_, std::max(copied_, floor_)) : stored_;
+  const bool waits = !fed_.slow && !let_go_;
+  const bool near = fed_.copied + config_.ring_bytes >= fed_.floor;
+  return waits && near ? std::min(stored_, std::max(fed_.copied, fed_.floor)) : stored_;
 }
 
 void ReplicaMachine::grant() noexcept {
@@ -245,7 +246,9 @@ Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
 bool ReplicaMachine::received_due(bool awaited) const noexcept {
   const bool waits = config_.durable && !awaited;
   const std::uint64_t untold = received_ - std::min(told_received_, received_);
-  return waits ? untold >= config_.ring_bytes / kReceivedShare : untold != 0;
+  const bool many =
+      untold >= config_.ring_bytes / kReceivedShare || untold_frames_ >= kUntoldFramesMax;
+  return waits ? many : untold != 0;
 }
 
 bool ReplicaMachine::acknowledgement_due(const Awaited& awaited) const noexcept {
@@ -260,6 +263,7 @@ bool ReplicaMachine::acknowledgement_due(const Awaited& awaited) const noexcept 
 
 void ReplicaMachine::on_acknowledged() noexcept {
   told_received_ = received_;
+  untold_frames_ = 0;
   told_read_ = read_;
   told_applied_ = applied_;
   told_durable_ = durable_;

@@ -36,6 +36,14 @@ struct ReplicaStreamConfig {
   bool takes_snapshots = false;  ///< with a log only
 };
 
+/// With a log: what is copied for the program, and what it may see of that.
+struct Fed {
+  Position shown = 0;
+  Position copied = 0;  ///< the ring of the frames need not hold what lies before
+  Position floor = 0;   ///< that ring holds what follows
+  bool slow = false;    ///< it is the program that makes no room for more
+};
+
 /// Levels that somebody at the primary waits for, and is to be told of at once.
 struct Awaited {
   bool received = true;
@@ -95,12 +103,10 @@ class ReplicaMachine {
   void on_stored(Position stored) noexcept;
   /// The log's writes up to here have ended.
   void on_durable(Position durable) noexcept;
-  /// With a log, what the program is to see is copied for it, up to `copied`, and the ring holds
-  /// what follows `floor`. `slow`: it is the program that makes no room for more.
-  void on_copied(Position copied, Position floor, bool slow) noexcept;
-  /// Nothing of what is received became committed for long, and there is no room for more of it:
+  void on_fed(const Fed& fed) noexcept;
+  /// For long nothing became committed of what is received, and there is no room for more of it:
   /// frames are not to wait for that.
-  void on_nothing_copied() noexcept;
+  void on_nothing_shown() noexcept;
 
   // Questions.
 
@@ -161,11 +167,10 @@ class ReplicaMachine {
   Position told_applied_ = 0;
   Position told_durable_ = 0;
   Position told_credit_ = 0;
-  Position copied_ = 0;
-  Position floor_ = 0;
+  std::uint32_t untold_frames_ = 0;
+  Fed fed_;
   Position granted_ = 0;  ///< with a log: the credit limit that a peer may have been told
-  bool slow_ = false;
-  bool let_go_ = false;   ///< until more is copied
+  bool let_go_ = false;   ///< until more is shown
   bool matched_ = false;  ///< what is held is known to be the history of this session's primary
 };
 

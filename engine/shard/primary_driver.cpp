@@ -476,6 +476,8 @@ void PrimaryDriver::close_step(Instant now) {
 void PrimaryDriver::leave(Instant now) {
   phase_ = Phase::leaving;
   phase_ends_ = now + kLeave_ns;
+  // What was sealed in this turn is taken before the logs are closed.
+  write_logs();
   for (auto& link : links_) link->say_goodbye(now);
   for (auto& stream : streams_) {
     if (stream->log() == nullptr) break;

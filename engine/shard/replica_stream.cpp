@@ -155,7 +155,7 @@ bool ReplicaStream::store() {
 
 void ReplicaStream::feed() {
   if (feed_->feed(machine_.exposed(), machine_.received(), machine_.read())) link->touch(*this);
-  machine_.on_copied(feed_->copied(), feed_->floor(), feed_->full());
+  machine_.on_fed({feed_->shown(), feed_->copied(), feed_->floor(), feed_->full()});
   if (feed_->failure().empty() || std::exchange(feed_failed_, true)) return;
   link->on_feed_failed(*this, feed_->failure());
 }
@@ -278,12 +278,14 @@ void ReplicaStream::keep_house(Instant now) {
   if (!log_) return;
   log_->keep_house(now);
   if (receiver_ && !installing_) receiver_->keep_house(log_->first());
-  const Position copied = feed_->copied();
-  if (copied == copied_at_house_ && copied < machine_.received()) {
-    machine_.on_nothing_copied();
+  const Position shown = feed_->shown();
+  if (shown == shown_at_house_ && feed_->copied() < machine_.received()) {
+    machine_.on_nothing_shown();
     link->touch(*this);
   }
-  copied_at_house_ = copied;
+  shown_at_house_ = shown;
+  // A reader that had to be waited for does not say that it has ended.
+  if (shown < machine_.exposed() && link != nullptr) link->on_log_progress(*this);
 }
 
 void ReplicaStream::give_back_if_idle(Instant now) {

@@ -143,7 +143,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   std::optional<Position> cut_at_;
   std::unique_ptr<ProgramFeed> feed_;  ///< with a log
   bool feed_failed_ = false;
-  Position copied_at_house_ = 0;
+  Position shown_at_house_ = 0;
   std::unique_ptr<SnapshotReceiver> receiver_;
   std::optional<core::SnapshotHead> anew_;  ///< the log is to begin behind it
   bool installing_ = false;

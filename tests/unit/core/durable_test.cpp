@@ -260,13 +260,22 @@ TEST_F(DurableReplica, TellsOfWhatNobodyAwaitsReceivedWhenItIsAnEighthOfTheRing)
   EXPECT_TRUE(machine.acknowledgement_due({.received = false}));
 }
 
+TEST_F(DurableReplica, TellsOfWhatNobodyAwaitsReceivedWhenItIsManyFrames) {
+  stream();
+  machine.on_acknowledged();
+  for (Position i = 1; i < 256; ++i) receive(kStart + i);
+  EXPECT_FALSE(machine.acknowledgement_due({.received = false}));
+  receive(kStart + 256);
+  EXPECT_TRUE(machine.acknowledgement_due({.received = false}));
+}
+
 /// 64 more bytes are received, and copied is what lies before kStart.
 class DurableCredit : public DurableReplica {
  protected:
   DurableCredit() {
     stream();
     receive(kStart + 64);
-    machine.on_copied(kStart, kStart, false);
+    machine.on_fed({kStart, kStart, kStart, false});
   }
 };
 
@@ -274,12 +283,12 @@ TEST_F(DurableCredit, WaitsForWhatIsCopiedForTheProgramThoughItsLogHasIt) {
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
   machine.on_durable(kStart + 64);
-  machine.on_copied(kStart + 64, kStart, false);
+  machine.on_fed({kStart + 64, kStart + 64, kStart, false});
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
 TEST_F(DurableCredit, WaitsForItsLogThoughItIsShownLater) {
-  machine.on_copied(kStart + 64, kStart, false);
+  machine.on_fed({kStart + 64, kStart + 64, kStart, false});
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
   machine.on_stored(kStart + 64);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
@@ -287,52 +296,63 @@ TEST_F(DurableCredit, WaitsForItsLogThoughItIsShownLater) {
 
 TEST_F(DurableCredit, DoesNotWaitForAProgramThatIsSlow) {
   machine.on_stored(kStart + 64);
-  machine.on_copied(kStart, kStart, true);
+  machine.on_fed({kStart, kStart, kStart, true});
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
 TEST_F(DurableCredit, WaitsForItsDiskHoweverLongThatTakes) {
   machine.on_stored(kStart + 64);
-  machine.on_nothing_copied();
+  machine.on_nothing_shown();
   EXPECT_EQ(machine.credit_limit(), kStart + 4096u);
 }
 
 TEST_F(DurableCredit, DoesNotWaitForLongForWhatNobodyCommits) {
   machine.on_stored(kStart + 64);
   machine.on_durable(kStart + 64);
-  machine.on_nothing_copied();
+  machine.on_nothing_shown();
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
-  // What was given stays given, but nothing is added to it before more is copied.
-  machine.on_copied(kStart + 8, kStart, false);
+  // What was given stays given, but nothing is added to it before more is shown.
+  machine.on_fed({kStart + 8, kStart + 8, kStart, false});
   receive(kStart + 128);
   machine.on_stored(kStart + 128);
   EXPECT_EQ(machine.credit_limit(), kStart + 64 + 4096u);
 }
 
+TEST_F(DurableCredit, AProgramThatReadsDoesNotMakeItWaitAgainForWhatNobodyCommits) {
+  machine.on_stored(kStart + 64);
+  machine.on_durable(kStart + 64);
+  machine.on_nothing_shown();
+  // There is room for a little more of what is not to be seen yet.
+  machine.on_fed({kStart, kStart + 8, kStart, false});
+  receive(kStart + 128);
+  machine.on_stored(kStart + 128);
+  EXPECT_EQ(machine.credit_limit(), kStart + 128 + 4096u);
+}
+
 TEST_F(DurableCredit, KeepsTheRingAsItIsForWhoReadsTheLogAndIsNear) {
   machine.on_stored(kStart + 64);
-  machine.on_copied(kStart - 100, kStart + 16, false);
+  machine.on_fed({kStart - 100, kStart - 100, kStart + 16, false});
   EXPECT_EQ(machine.credit_limit(), kStart + 16 + 4096u);
 }
 
 TEST_F(DurableCredit, DoesNotWaitForWhoReadsTheLogAndIsFar) {
   receive(kStart + 4096);
   machine.on_stored(kStart + 4096);
-  machine.on_copied(400, kStart + 4000, false);
+  machine.on_fed({400, 400, kStart + 4000, false});
   EXPECT_EQ(machine.credit_limit(), kStart + 4096 + 4096u);
 }
 
 TEST_F(DurableCredit, TellsOfItWhenAQuarterOfTheRingHasBecomeFree) {
   machine.on_stored(kStart + 64);
   machine.on_acknowledged();
-  machine.on_copied(kStart + 64, kStart, false);
+  machine.on_fed({kStart + 64, kStart + 64, kStart, false});
   EXPECT_FALSE(machine.acknowledgement_due({}));
   receive(kStart + 1088);
   machine.on_stored(kStart + 1088);
   machine.on_acknowledged();
-  machine.on_copied(kStart + 1024, kStart, false);
+  machine.on_fed({kStart + 1024, kStart + 1024, kStart, false});
   EXPECT_FALSE(machine.acknowledgement_due({})) << "960 bytes";
-  machine.on_copied(kStart + 1088, kStart, false);
+  machine.on_fed({kStart + 1088, kStart + 1088, kStart, false});
   EXPECT_TRUE(machine.acknowledgement_due({}));
 }
 
