@@ -22,6 +22,7 @@ using tools::now_s;
 using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
+constexpr std::uint64_t kRings = 4; ///< after which every page is there that will be
 constexpr double kCatchUp_s = 120; ///< what is not done by then is not done
 
 class CatchUpRole {
@@ -58,6 +59,7 @@ class CatchUpRole {
   double p99_before_us_ = 0;
   double p99_during_us_ = 0;
   double foreign_cores_ = 0;  ///< while the load was alone
+  double resident_kib_ = 0;   ///< when a ring had been written and nobody was behind much
   CatchUp live_;
   CatchUp idle_;
 };
@@ -93,6 +95,9 @@ ReplicaStatus CatchUpRole::replica(const std::string& name) const {
 void CatchUpRole::fill() {
   const std::uint64_t records = (spec_.log_mib << 20) / stream_bytes(spec_.payload_bytes);
   Writer writer(stream_, spec_.payload_bytes, 0, records);
+  await("writing of a few rings", kSettle_s,
+        [&] { return stream_.status().appended >= kRings * spec_.ring_bytes; });
+  resident_kib_ = static_cast<double>(resident_kib());
   writer.join();
   appended_ = writer.appended();
   end_ = writer.end();
@@ -141,12 +146,13 @@ void CatchUpRole::finish() {
     await(fmt::format("apply of the last record by {}", name), kSettle_s,
           [&] { return replica(name).applied >= end_; });
   }
+  const double grown_kib = static_cast<double>(greatest_resident_kib()) - resident_kib_;
   say(fmt::format(
-      "result p99_before_us={:.1f} p99_during_us={:.1f} live_s={:.4f} "
+      "result grown_kib={:.0f} p99_before_us={:.1f} p99_during_us={:.1f} live_s={:.4f} "
       "live_bytes={:.0f} idle_s={:.4f} idle_bytes={:.0f} foreign_cores={:.3f} backend={} "
       "appended={}",
-      p99_before_us_, p99_during_us_, live_.seconds, live_.bytes, idle_.seconds, idle_.bytes,
-      foreign_cores_, primary_.engine().backend(), appended_));
+      grown_kib, p99_before_us_, p99_during_us_, live_.seconds, live_.bytes, idle_.seconds,
+      idle_.bytes, foreign_cores_, primary_.engine().backend(), appended_));
   primary_.close();
 }
 

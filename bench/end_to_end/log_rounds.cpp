@@ -250,6 +250,7 @@ Result<Figures> LogRounds::catch_up(std::string& backend) {
                  {"roofline_mib_per_s", mib_per_s(*roofline)},
                  {"sockets_share", idle / mib_per_s(*roofline)},
                  {"ratio", idle / std::min(disk, mib_per_s(*roofline))},
+                 {"grown_mib", line->number("grown_kib") / 1024},
                  {"foreign_cores", line->number("foreign_cores")}};
 }
 

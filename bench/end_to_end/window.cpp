@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 
@@ -73,14 +74,22 @@ double Window::foreign_cores() const {
   return seconds() > 0 ? std::max(0.0, foreign_ns / (seconds() * 1e9)) : 0;
 }
 
-std::uint64_t resident_kib() {
+namespace {
+
+std::uint64_t status_kib(std::string_view field) {
   std::ifstream file("/proc/self/status");
   for (std::string word; file >> word;) {
     std::uint64_t kib = 0;
-    if (word == "VmRSS:" && file >> kib) return kib;
+    if (word == field && file >> kib) return kib;
   }
   return 0;
 }
+
+}  // namespace
+
+std::uint64_t resident_kib() { return status_kib("VmRSS:"); }
+
+std::uint64_t greatest_resident_kib() { return status_kib("VmHWM:"); }
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;

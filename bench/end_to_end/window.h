@@ -42,6 +42,7 @@ class Window {
 
 /// VmRSS of the calling process.
 std::uint64_t resident_kib();
+std::uint64_t greatest_resident_kib();  ///< since this process began
 
 /// The middle one; sorts a copy. 0 of nothing.
 double median(std::vector<double> values);
