@@ -22,6 +22,7 @@ class ReplicaRole {
 
  private:
   void apply(const Record& record);
+  void pause(bool on);
   void apply_all();
   Status take_records();
   void answer(const Words& command);
@@ -66,10 +67,15 @@ void ReplicaRole::apply(const Record& record) {
   if (record.begin < ends_[record.stream] || record.end <= record.begin) ++disorders_;
   ends_[record.stream] = record.end;
   digest_.add(record.stream, record.end, record.payload);
-  while (paused_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  paused_.wait(true);
   if (const auto delay_us = delay_us_.load(); delay_us != 0) {
     std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
   }
+}
+
+void ReplicaRole::pause(bool on) {
+  paused_ = on;
+  paused_.notify_all();
 }
 
 Status ReplicaRole::take_records() {
@@ -117,15 +123,15 @@ void ReplicaRole::answer(const Words& command) {
                " sum=" + std::to_string(digest_.sum()) +
                " disorders=" + std::to_string(disorders_.load()));
   }
-  if (command.verb() == "pause") paused_ = true;
-  if (command.verb() == "go_on") paused_ = false;
+  if (command.verb() == "pause") pause(true);
+  if (command.verb() == "go_on") pause(false);
   if (command.verb() == "delay") delay_us_ = command.number("us", 0);
   if (command.verb() == "stop") stop();
   say("done");
 }
 
 void ReplicaRole::stop() {
-  paused_ = false;
+  pause(false);
   stopping_ = true;
   replica_.stop();
 }
