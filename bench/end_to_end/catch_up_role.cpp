@@ -22,7 +22,7 @@ using tools::now_s;
 using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
-constexpr std::uint64_t kRings = 4; ///< after which every page is there that will be
+constexpr std::uint64_t kRings = 4;  ///< after which every page is there that will be
 constexpr double kCatchUp_s = 120; ///< what is not done by then is not done
 
 class CatchUpRole {
@@ -59,7 +59,7 @@ class CatchUpRole {
   double p99_before_us_ = 0;
   double p99_during_us_ = 0;
   double foreign_cores_ = 0;  ///< while the load was alone
-  double resident_kib_ = 0;   ///< when a ring had been written and nobody was behind much
+  double resident_kib_ = 0;   ///< when kRings had been written
   CatchUp live_;
   CatchUp idle_;
 };

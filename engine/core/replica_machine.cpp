@@ -10,8 +10,9 @@ namespace quorate::core {
 namespace {
 /// Credit is renewed at the latest when this part of the ring has become free.
 constexpr std::uint64_t kCreditShare = 4;
+/// And what nobody awaits received is told of when it is this part of the ring.
 constexpr std::uint64_t kReceivedShare = 8;
-/// The primary keeps an index of frames, in which it needs room as it does in its ring.
+/// Or so many frames: the primary needs room in its index of frames as it does in its ring.
 constexpr std::uint32_t kUntoldFramesMax = 256;
 }  // namespace
 

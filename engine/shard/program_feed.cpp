@@ -64,10 +64,9 @@ void ProgramFeed::hold(Position from) {
 }
 
 bool ProgramFeed::feed(Position visible, Position received, Position read) {
-  full_ = held_;
+  full_ = held_ || visible > read + rings_.bytes;
   if (stopped_ || held_ || !failure_.empty()) return false;
   const Position before = shown_;
-  full_ = visible > read + rings_.bytes;
   if (copied_ < floor_ && visible > copied_) read_log(visible, read);
   // Behind what the log gave the ring may go on.
   if (copied_ >= floor_ && checked_ && failure_.empty()) {
