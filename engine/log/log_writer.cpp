@@ -213,8 +213,9 @@ void LogWriter::start_write(Unit& unit) {
   header.previous_unit_crc = sealed_crc_;
   sealed_crc_ = seal_unit(header, {slot.buffer, unit.unit_bytes()}, slot.frames_crc);
   const std::uint64_t used = unit.offset + unit.unit_bytes();
-  // The next segment is there when half of this one is used, or a little later.
-  if (unit.unit_bytes() <= kSmallUnit_bytes) maker_.allow(2 * used);
+  // Of small writes alone, the next segment is there when half of this one is used. Among large
+  // ones they get as many zeros as they need, or the disk would write everything twice for them.
+  if (unit.unit_bytes() <= kSmallUnit_bytes) maker_.allow(2 * (small_bytes_ += unit.unit_bytes()));
   if (used > options_.limits.segment_bytes / 4 * 3) maker_.finish();
   units_[at] = &unit;
   slot.number = unit.number;
@@ -336,6 +337,7 @@ void LogWriter::end_rotation() {
   ready_ = true;
   machine_.begin_segment(kBlockBytes, end_.position);
   listener_.on_segment_begun(next_segment_header_);
+  small_bytes_ = 0;
   if (!stopped_) maker_.make(segment_number_ + 1);
   pump();
 }

@@ -159,6 +159,7 @@ class LogWriter final : private SegmentMaker::Listener {
   SegmentHeader next_segment_header_;
   Instant header_since_ = kNever;  ///< while the next segment's header is written
   std::uint64_t segment_number_ = 0;
+  std::uint64_t small_bytes_ = 0;  ///< of this segment, in small units
   LogEnd end_;                     ///< of what was taken
   std::uint32_t sealed_crc_ = 0;   ///< of the last unit that was sealed
   Position told_durable_ = 0;

@@ -146,5 +146,38 @@ TEST_P(MakingSegments, BeginsNothingMoreWhenItIsStoppedWhileItWaits) {
   EXPECT_FALSE(maker_->in_flight());
 }
 
+/// A log of segments of 4 MiB of which each frame is a unit of its own.
+class WritingOfSizes : public testing::TestWithParam<Backend> {
+ protected:
+  void SetUp() override {
+    rig_ = std::make_unique<LogRig>(GetParam());
+    if (!rig_->reactor) GTEST_SKIP() << "this kernel has no such backend";
+    rig_->options.limits.segment_bytes = 4 * kMiB;
+    rig_->open_writer(WriteStart());
+  }
+  void write_each(std::size_t bytes, std::size_t records_bytes) {
+    for (std::size_t written = 0; written < bytes; written += records_bytes) {
+      rig_->write(1, records_bytes);
+    }
+    while (!rig_->writer->idle()) rig_->turn();
+  }
+
+  std::unique_ptr<LogRig> rig_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Log, WritingOfSizes, testing::Values(Backend::io_uring, Backend::epoll),
+                         backend_name);
+
+TEST_P(WritingOfSizes, OfSmallOnesTheNextSegmentIsThereWhenHalfOfThisOneIsUsed) {
+  write_each(2 * kMiB, 12u << 10);
+  EXPECT_TRUE(rig_->has_file(2));
+}
+
+TEST_P(WritingOfSizes, ASmallOneAmongLargeOnesDoesNotHaveTheNextSegmentFilledWithZeros) {
+  write_each(2 * kMiB, 100u << 10);
+  write_each(1, 1000);
+  EXPECT_FALSE(rig_->has_file(2));
+}
+
 }  // namespace
 }  // namespace quorate::log
