@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -23,6 +24,12 @@ using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
 constexpr std::uint64_t kRings = 4;  ///< after which every page is there that will be
+// The load alone, before a catch-up and behind it: in all about as long as that takes, as a disk
+// that stands still now and then must have the same chance to do so. What is written before adds to
+// what is to be caught up with, so that is the shorter part.
+constexpr double kLoadWarmUp_s = 2;
+constexpr double kBefore_s = 4;
+constexpr double kBehind_s = 12;
 constexpr double kCatchUp_s = 120; ///< what is not done by then is not done
 
 class CatchUpRole {
@@ -44,6 +51,7 @@ class CatchUpRole {
   [[nodiscard]] PrimaryOptions options() const;
   [[nodiscard]] ReplicaStatus replica(const std::string& name) const;
   void fill();
+  static void alone(LiveLoad& load, double seconds);
   void live(Window& window);
   CatchUp follow(const std::string& name, LiveLoad* load);
   void finish();
@@ -56,8 +64,10 @@ class CatchUpRole {
   RuleId rule_;
   std::uint64_t appended_ = 0;
   Position end_ = 0;
-  double p99_before_us_ = 0;
-  double p99_during_us_ = 0;
+  double p99_alone_us_ = 0;
+  double p99_beside_us_ = 0;
+  double p50_alone_us_ = 0;
+  double p50_beside_us_ = 0;
   double foreign_cores_ = 0;  ///< while the load was alone
   double resident_kib_ = 0;   ///< when kRings had been written
   CatchUp live_;
@@ -93,7 +103,9 @@ ReplicaStatus CatchUpRole::replica(const std::string& name) const {
 }
 
 void CatchUpRole::fill() {
-  const std::uint64_t records = (spec_.log_mib << 20) / stream_bytes(spec_.payload_bytes);
+  const std::uint64_t all = (spec_.log_mib << 20) / stream_bytes(spec_.payload_bytes);
+  const double live = spec_.live_records_per_s * (kLoadWarmUp_s + kBefore_s);
+  const std::uint64_t records = all - std::min(all / 2, static_cast<std::uint64_t>(live));
   Writer writer(stream_, spec_.payload_bytes, 0, records);
   await("writing of a few rings", kSettle_s,
         [&] { return stream_.status().appended >= kRings * spec_.ring_bytes; });
@@ -111,7 +123,7 @@ CatchUpRole::CatchUp CatchUpRole::follow(const std::string& name, LiveLoad* load
   say("start " + name);
   await(name + " connected", kSettle_s,
         [&] { return replica(name).state != ReplicaStatus::State::absent; });
-  if (load != nullptr) load->measure(Phase::during);
+  if (load != nullptr) load->measure(Phase::beside);
   const double begin_s = now_s();
   ReplicaStatus status;
   await(fmt::format("streaming to {} again", name), kCatchUp_s, [&] {
@@ -122,21 +134,28 @@ CatchUpRole::CatchUp CatchUpRole::follow(const std::string& name, LiveLoad* load
   return {now_s() - begin_s, static_cast<double>(status.received)};
 }
 
+void CatchUpRole::alone(LiveLoad& load, double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(kLoadWarmUp_s));
+  load.measure(Phase::alone);
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  load.measure(Phase::none);
+}
+
 void CatchUpRole::live(Window& window) {
   LiveLoad load(stream_, rule_, spec_.payload_bytes, spec_.live_records_per_s, appended_);
-  std::this_thread::sleep_for(std::chrono::duration<double>(kWarmUp_s));
-  load.measure(Phase::before);
   window.begin();
-  std::this_thread::sleep_for(std::chrono::duration<double>(spec_.seconds));
-  load.measure(Phase::none);
+  alone(load, kBefore_s);
   window.end();
   foreign_cores_ = window.foreign_cores();
   live_ = follow("c", &load);
+  alone(load, kBehind_s);
   load.stop();
   await("release of the load", kSettle_s, [&] { return load.settled(); });
   if (load.refused()) fail("more bursts were awaited at once than callbacks may wait");
-  p99_before_us_ = load.p99_us(Phase::before);
-  p99_during_us_ = load.p99_us(Phase::during);
+  p99_alone_us_ = load.quantile_us(Phase::alone, 0.99);
+  p99_beside_us_ = load.quantile_us(Phase::beside, 0.99);
+  p50_alone_us_ = load.quantile_us(Phase::alone, 0.5);
+  p50_beside_us_ = load.quantile_us(Phase::beside, 0.5);
   appended_ = load.appended();
   end_ = load.end();
 }
@@ -148,11 +167,12 @@ void CatchUpRole::finish() {
   }
   const double grown_kib = static_cast<double>(greatest_resident_kib()) - resident_kib_;
   say(fmt::format(
-      "result grown_kib={:.0f} p99_before_us={:.1f} p99_during_us={:.1f} live_s={:.4f} "
-      "live_bytes={:.0f} idle_s={:.4f} idle_bytes={:.0f} foreign_cores={:.3f} backend={} "
-      "appended={}",
-      grown_kib, p99_before_us_, p99_during_us_, live_.seconds, live_.bytes, idle_.seconds,
-      idle_.bytes, foreign_cores_, primary_.engine().backend(), appended_));
+      "result grown_kib={:.0f} p99_alone_us={:.1f} p99_beside_us={:.1f} p50_alone_us={:.1f} "
+      "p50_beside_us={:.1f} live_s={:.4f} live_bytes={:.0f} idle_s={:.4f} idle_bytes={:.0f} "
+      "foreign_cores={:.3f} backend={} appended={}",
+      grown_kib, p99_alone_us_, p99_beside_us_, p50_alone_us_, p50_beside_us_, live_.seconds,
+      live_.bytes, idle_.seconds, idle_.bytes, foreign_cores_, primary_.engine().backend(),
+      appended_));
   primary_.close();
 }
 

@@ -18,7 +18,7 @@ namespace quorate::bench {
 
 class LiveLoad {
  public:
-  enum class Phase : std::uint8_t { none, before, during };
+  enum class Phase : std::uint8_t { none, alone, beside };
 
   /// Records carry their index, from `first` on.
   LiveLoad(Stream stream, RuleId rule, std::uint32_t payload_bytes, double records_per_s,
@@ -33,7 +33,9 @@ class LiveLoad {
 
   // After stop(), when everything is released.
   [[nodiscard]] bool settled() const { return awaited_.load(std::memory_order_acquire) == 0; }
-  [[nodiscard]] double p99_us(Phase phase) { return of(phase).quantile_us(0.99); }
+  [[nodiscard]] double quantile_us(Phase phase, double share) {
+    return of(phase).quantile_us(share);
+  }
   [[nodiscard]] std::size_t bursts(Phase phase) { return of(phase).count(); }
   [[nodiscard]] std::uint64_t appended() const { return appended_; }  ///< with those before `first`
   [[nodiscard]] Position end() const { return end_; }
@@ -45,7 +47,7 @@ class LiveLoad {
   void await_release(const Ticket& ticket, double due_s);
   void on_released(double due_s);
   [[nodiscard]] Latencies& of(Phase phase) {
-    return latencies_[phase == Phase::during ? 1 : 0];
+    return latencies_[phase == Phase::beside ? 1 : 0];
   }
 
   Stream stream_;

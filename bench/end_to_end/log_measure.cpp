@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t kGiB = 1ull << 30;
 /// Three nodes, each as much as its log may keep, and segments that were made ahead.
 constexpr std::uint64_t kStreamRows_bytes = 4 * kGiB;
-/// What is written while a replica catches up, for as long as the role waits for it.
-constexpr std::uint64_t kLiveLoad_bytes = 10 * kGiB;
+/// What is written before, while and after a replica catches up.
+constexpr std::uint64_t kLiveLoad_bytes = 14 * kGiB;
 
 /// One group of rows: the rounds of one alternation, again and again.
 class LogGroupRun {

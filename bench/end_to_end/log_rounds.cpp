@@ -235,12 +235,14 @@ Result<Figures> LogRounds::catch_up(std::string& backend) {
   const double disk = std::min(mib_per_s(*read), mib_per_s(*written));
   const double idle = line->number("idle_bytes") / line->number("idle_s") / kMiB;
   const double live = line->number("live_bytes") / line->number("live_s") / kMiB;
-  const double before_us = line->number("p99_before_us");
-  const double during_us = line->number("p99_during_us");
+  const double alone_us = line->number("p99_alone_us");
+  const double beside_us = line->number("p99_beside_us");
   return Figures{{"greatest_mib_per_s", (*whole)["payload_mib_per_s"]},
-                 {"live_p99_before_us", before_us},
-                 {"live_p99_during_us", during_us},
-                 {"live_p99_ratio", before_us > 0 ? during_us / before_us : 0},
+                 {"live_p50_alone_us", line->number("p50_alone_us")},
+                 {"live_p50_beside_us", line->number("p50_beside_us")},
+                 {"live_p99_alone_us", alone_us},
+                 {"live_p99_beside_us", beside_us},
+                 {"live_p99_ratio", alone_us > 0 ? beside_us / alone_us : 0},
                  {"catch_up_live_s", line->number("live_s")},
                  {"catch_up_live_mib_per_s", live},
                  {"catch_up_idle_s", line->number("idle_s")},
