@@ -2,9 +2,10 @@
 
 // Known bugs of this field, planted on purpose, so that the simulation can be tested as well: it
 // must find each of them, or its checkers or its faults have a hole. `if (QUORATE_MUTANT(name))`
-// stands where the bug would be made. Only the program `mutants` of tests/simulation is compiled
-// with QUORATE_MUTANTS, has all bugs in it and turns on one at a time. Everywhere else the macro is
-// the constant false: the compiler drops the bug, and nothing of this file is in the library.
+// stands where the bug would be made, which is never a header: the checkers see headers, and are
+// compiled without bugs. Only the program `mutants` of tests/simulation is compiled with
+// QUORATE_MUTANTS, has all bugs in it and turns on one at a time. Everywhere else the macro is the
+// constant false: the compiler drops the bug, and nothing of this file is in the library.
 
 #ifdef QUORATE_MUTANTS
 

@@ -19,6 +19,11 @@ void TailRing::attach(std::byte* memory, std::uint64_t ring_bytes,
   limit_.store(start + ring_bytes, std::memory_order_release);
 }
 
+void TailRing::abandon(Position begin, std::uint64_t payload_bytes) noexcept {
+  const std::uint64_t kind = QUORATE_MUTANT(abandoned_is_data) ? kKindData : kKindPadding;
+  header(begin).store(payload_bytes | kind << kKindShift, std::memory_order_release);
+}
+
 TailRing::Walk TailRing::walk(Position from, std::uint64_t bytes_max) const noexcept {
   Walk walk{from, 0};
   // Claims end at the limit at most, so a ring that is full is walked once and not around.

@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/mutant.h"
 #include "quorate/types.h"
 
 namespace quorate::base {
@@ -67,10 +66,7 @@ class TailRing {
     header(begin).store(payload_bytes | kKindData << kKindShift, std::memory_order_release);
   }
   /// The claim becomes padding, which replicas skip.
-  void abandon(Position begin, std::uint64_t payload_bytes) noexcept {
-    const std::uint64_t kind = QUORATE_MUTANT(abandoned_is_data) ? kKindData : kKindPadding;
-    header(begin).store(payload_bytes | kind << kKindShift, std::memory_order_release);
-  }
+  void abandon(Position begin, std::uint64_t payload_bytes) noexcept;
 
   [[nodiscard]] Position claimed() const noexcept {
     return claimed_.load(std::memory_order_seq_cst) & ~kStateBits;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace quorate::core {
 
 namespace {
@@ -63,6 +65,10 @@ std::optional<Admitted> admit(const Hello& hello, const Admission& admission, Go
   }
   if (hello.role == Role::client) return Admitted{version, 0};
   return admit_replica(hello, admission, version, goodbye);
+}
+
+bool Liveness::peer_gone(Instant now) const noexcept {
+  return now - heard_at_ >= timeout_ns_ && !QUORATE_MUTANT(silence_unnoticed);
 }
 
 Instant Liveness::next_deadline(bool sending) const noexcept {

@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 
-#include "base/mutant.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "core/message.h"
@@ -44,9 +43,7 @@ class Liveness {
   [[nodiscard]] bool heartbeat_due(Instant now) const noexcept {
     return now - sent_at_ >= heartbeat_ns_;
   }
-  [[nodiscard]] bool peer_gone(Instant now) const noexcept {
-    return now - heard_at_ >= timeout_ns_ && !QUORATE_MUTANT(silence_unnoticed);
-  }
+  [[nodiscard]] bool peer_gone(Instant now) const noexcept;
   /// When one of the two above may become true. `sending`: a send is in flight, so no heartbeat can
   /// go out and none is owed; without it a peer that does not read would keep the loop awake.
   [[nodiscard]] Instant next_deadline(bool sending) const noexcept;

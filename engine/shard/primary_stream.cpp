@@ -80,6 +80,11 @@ base::TailRing::Space PrimaryStream::open_and_claim(std::uint64_t payload_bytes)
   return ring_.claim(payload_bytes);
 }
 
+void PrimaryStream::tell_loop() noexcept {
+  if (QUORATE_MUTANT_AFTER(wake_up_lost, 1000)) return;
+  shard_.notify(*this);
+}
+
 Error PrimaryStream::refusal_error(base::TailRing::Refusal refusal,
                                    std::uint64_t payload_bytes) const {
   using Refusal = base::TailRing::Refusal;

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "base/mutant.h"
 #include "base/ring_memory.h"
 #include "base/tail_ring.h"
 #include "base/watermark_waiters.h"
@@ -78,12 +77,11 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   }
   void publish(Position begin, std::uint64_t payload_bytes) noexcept {
     ring_.publish(begin, payload_bytes);
-    if (QUORATE_MUTANT_AFTER(wake_up_lost, 1000)) return;
-    if (!queued.load(std::memory_order_seq_cst)) shard_.notify(*this);
+    if (!queued.load(std::memory_order_seq_cst)) tell_loop();
   }
   void abandon(Position begin, std::uint64_t payload_bytes) noexcept {
     ring_.abandon(begin, payload_bytes);
-    if (!queued.load(std::memory_order_seq_cst)) shard_.notify(*this);
+    if (!queued.load(std::memory_order_seq_cst)) tell_loop();
   }
   [[nodiscard]] Ticket ticket(Position end) const noexcept { return {epoch(), end, id()}; }
   [[nodiscard]] const Epoch& epoch() const noexcept { return config_.machine.epoch; }
@@ -199,6 +197,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
 
  private:
   base::TailRing::Space open_and_claim(std::uint64_t payload_bytes) noexcept;
+  void tell_loop() noexcept;
   /// True when this thread hosts the loop and may turn it now.
   [[nodiscard]] bool turns_here();
   void seal_frame(const base::TailRing::Walk& walk, Instant now);

@@ -97,6 +97,20 @@ TEST(Rules, NoSleeps) {
   EXPECT_EQ(found_in("NoSleeps", "shard.sleep(until);\n"), kNone);
 }
 
+TEST(Rules, NoPlantedBugsInHeaders) {
+  const auto found_at = [](const std::string& path, const std::string& text) {
+    return found("NoPlantedBugsInHeaders", {{path, text}});
+  };
+  for (const char* bug : {"  if (QUORATE_MUTANT(a)) return;\n",
+                          "  if (QUORATE_MUTANT_AFTER(a, 9)) b();\n",
+                          "#ifdef QUORATE_MUTANTS\n"}) {
+    EXPECT_EQ(found_at("engine/base/a.h", bug), Places{"engine/base/a.h:1"}) << bug;
+    EXPECT_EQ(found_at("engine/base/a.cpp", bug), kNone) << bug;
+    EXPECT_EQ(found_at("engine/base/mutant.h", bug), kNone) << bug;
+  }
+  EXPECT_EQ(found_at("engine/base/a.h", "// as QUORATE_MUTANT(a) says\nint b;\n"), kNone);
+}
+
 TEST(Rules, Names) {
   EXPECT_EQ(found_in("TypesAreCamelCase", "class my_type {\n"), kFirst);
   EXPECT_EQ(found_in("TypesAreCamelCase", "enum class color : int {\n"), kFirst);
@@ -262,11 +276,11 @@ TEST(Rules, EachHasATestHere) {
   // A rule that is added needs a bad sample; this list is what the tests above cover.
   const std::vector<std::string> covered = {
       "LinesFit", "NoTabs", "NoTrailingBlanks", "NoOpenEnds", "NoBanners", "NoBlockComments",
-      "NoMachinePaths", "NoSleeps", "TypesAreCamelCase", "AliasesAreCamelCase",
-      "ConstantsAreKName", "MacrosAreUpperCase", "FilesAreSnakeCase", "HeadersArePragmaOnce",
-      "NoUsingNamespaceInHeaders", "FoldersKnowWhatTheyMay", "SystemHeadersStayInTheirFolders",
-      "SchemaStaysInWire", "NoIncludeCycles", "FilesAreShort", "FunctionsAreShort",
-      "EverySourceIsBuilt"};
+      "NoMachinePaths", "NoSleeps", "NoPlantedBugsInHeaders", "TypesAreCamelCase",
+      "AliasesAreCamelCase", "ConstantsAreKName", "MacrosAreUpperCase", "FilesAreSnakeCase",
+      "HeadersArePragmaOnce", "NoUsingNamespaceInHeaders", "FoldersKnowWhatTheyMay",
+      "SystemHeadersStayInTheirFolders", "SchemaStaysInWire", "NoIncludeCycles", "FilesAreShort",
+      "FunctionsAreShort", "EverySourceIsBuilt"};
   std::vector<std::string> names;
   for (const Rule& rule : rules()) names.emplace_back(rule.name);
   EXPECT_EQ(names, covered);

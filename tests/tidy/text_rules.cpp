@@ -115,6 +115,17 @@ Findings sleeps(const Tree& tree) {
   });
 }
 
+/// The simulation's checkers are compiled without planted bugs: a header that has some would be two
+/// things in one program.
+Findings planted_bugs(const Tree& tree) {
+  static const std::regex planted("\\bQUORATE_MUTANTS?(_AFTER)?\\b");
+  return each_line(tree, true, true, [](const SourceFile& file, const std::string& line) {
+    if (!file.is_header() || file.path == "engine/base/mutant.h") return std::string();
+    std::smatch match;
+    return std::regex_search(line, match, planted) ? match.str() : std::string();
+  });
+}
+
 Findings block_comments(const Tree& tree) {
   return each_line(tree, true, false, [](const SourceFile&, const std::string& line) {
     static const std::regex opens("^\\s*/\\*");
@@ -136,6 +147,8 @@ std::vector<Rule> text_rules() {
       {"NoBlockComments", "comments begin with //", block_comments},
       {"NoMachinePaths", "no path of the machine it was written on", machine_paths},
       {"NoSleeps", "wait for the event, not for time to pass", sleeps},
+      {"NoPlantedBugsInHeaders", "bugs are planted in sources only: headers reach the checkers",
+       planted_bugs},
   };
 }
 
