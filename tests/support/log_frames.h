@@ -23,6 +23,9 @@ struct LogFrame {
 /// The frame that follows `end`. `records_bytes`: a multiple of 8.
 LogFrame make_frame(const LogEnd& end, const Epoch& epoch, std::size_t records_bytes,
                     StreamId stream = 0);
+/// The same with these records, which are so many.
+LogFrame frame_of(const LogEnd& end, const Epoch& epoch, std::span<const std::byte> records,
+                  std::uint32_t count, StreamId stream = 0);
 /// Where a frame leaves a log that it was appended to.
 LogEnd end_after(const LogFrame& frame, std::uint32_t unit_crc = 0);
 
