@@ -39,6 +39,7 @@ PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(c
   const Level level = config.durable ? Level::durable : Level::received;
   protected_ = {level, config.protected_copies - 1, holders_};
   level_used_[index_of(Level::received)] = level_used_[index_of(level)] = true;
+  awaited_[index_of(level)] = true;
   sealed_ = durable_ = config.start;
   committed_ = config.committed;
 }
@@ -92,6 +93,7 @@ void PrimaryMachine::on_rule(std::uint32_t index, const CompiledRule& rule,
   rules_[index] = rule;
   watermarks_[index] = 0;
   level_used_[index_of(rule.level)] = true;
+  if (rule.count > 0) awaited_[index_of(rule.level)] = true;
   ++rule_count_;
   recompute(effects);
 }

@@ -148,6 +148,11 @@ class PrimaryMachine {
   [[nodiscard]] Position watermark(std::uint32_t rule) const noexcept {
     return watermarks_[rule];
   }
+  /// A rule that counts copies at that level is registered, or is what makes a record committed:
+  /// whether or not a write waits just now, replicas are to tell of it at once.
+  [[nodiscard]] bool awaits(Level level) const noexcept {
+    return awaited_[static_cast<std::size_t>(level)];
+  }
   [[nodiscard]] const ReplicaProgress& replica(std::uint32_t i) const noexcept {
     return replicas_[i];
   }
@@ -197,6 +202,7 @@ class PrimaryMachine {
   std::array<Position, kRulesMax> watermarks_{};  ///< Invariant: never falls.
   std::uint32_t rule_count_ = 0;
   std::array<bool, kLevels> level_used_{};  ///< by a rule; received always is, by the protected one
+  std::array<bool, kLevels> awaited_{};     ///< see awaits()
   std::uint64_t holders_ = 0;               ///< bit i: replicas_[i].holds
   Position sealed_ = 0;
   Position committed_ = 0;

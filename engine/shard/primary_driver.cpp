@@ -168,7 +168,7 @@ void PrimaryDriver::step(Instant now) {
       PrimaryLink* link = by_replica_[r];
       if (link == nullptr || !link->admitted()) continue;
       if (stream.machine().replica(r).state != core::ReplicaState::streaming) continue;
-      link->want_commit(stream.local_index(), stream.applied_awaited(), now);
+      link->want_commit(stream.local_index(), stream.machine().awaits(Level::applied), now);
     }
   }
   if (phase_ != Phase::open) close_step(now);

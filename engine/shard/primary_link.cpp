@@ -24,9 +24,9 @@ constexpr std::uint32_t kStatusLinesMax = 4096;
 constexpr std::uint32_t kStatusStreamsMax = 256;
 constexpr std::uint32_t kClientsMax = 32;
 
-std::uint8_t envelope_flags(const PrimaryStream& stream) {
-  const int applied = stream.applied_awaited() ? wire::kAppliedAwaited : 0;
-  const int received = stream.received_awaited() ? 0 : wire::kReceivedNotAwaited;
+std::uint8_t envelope_flags(const core::PrimaryMachine& machine) {
+  const int applied = machine.awaits(Level::applied) ? wire::kAppliedAwaited : 0;
+  const int received = machine.awaits(Level::received) ? 0 : wire::kReceivedNotAwaited;
   return static_cast<std::uint8_t>(applied | received);
 }
 
@@ -361,7 +361,7 @@ std::uint64_t PrimaryLink::add_stream(std::uint32_t local_stream, std::uint64_t 
   if (range.empty()) return 0;
   const Position committed =
       QUORATE_MUTANT(commits_what_is_sealed) ? range.end : stream.machine().committed();
-  const std::uint8_t flags = envelope_flags(stream);
+  const std::uint8_t flags = envelope_flags(stream.machine());
   Segment segment{local_stream, 0, range.begin};
   Position end = range.begin;
   while (end < range.end && end - range.begin < bytes_max) {
@@ -391,7 +391,7 @@ void PrimaryLink::add_commits(Instant now) {
     StreamNote& note = notes_[local];
     note.commit_wanted = false;
     PrimaryStream& stream = driver_.stream(local);
-    applied_awaited = applied_awaited || stream.applied_awaited();
+    applied_awaited = applied_awaited || stream.machine().awaits(Level::applied);
     const Position committed = stream.machine().committed();
     if (committed <= note.told_committed) continue;
     note.told_committed = committed;

@@ -256,9 +256,6 @@ Result<RuleId> PrimaryStream::register_rule(const Rule& rule, std::span<const st
   rules_[count].compiled = compiled.value();
   machine_.on_rule(count, compiled.value(), effects);
   rules_[count].watermark.store(machine_.watermark(count), std::memory_order_release);
-  applied_awaited_ = applied_awaited_ || compiled.value().level == Level::applied;
-  const bool of_received = compiled.value().level == Level::received && compiled.value().count > 0;
-  received_awaited_ = received_awaited_ || of_received;
   rule_count_.store(count + 1, std::memory_order_release);
   return RuleId{static_cast<std::uint8_t>(count)};
 }

@@ -165,10 +165,6 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   [[nodiscard]] std::span<const std::byte> records(const core::FrameEntry& frame) const noexcept {
     return {ring_.at(frame.begin), frame.end - frame.begin};
   }
-  /// By a rule of this stream, whether or not a write waits just now.
-  [[nodiscard]] bool applied_awaited() const noexcept { return applied_awaited_; }
-  /// Without a log, also by what makes a record committed.
-  [[nodiscard]] bool received_awaited() const noexcept { return received_awaited_ || !log_; }
   [[nodiscard]] Position reclaimed() const noexcept { return reclaimed_; }
 
   static constexpr std::size_t kPrologueStride = 192;
@@ -239,8 +235,6 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   std::uint32_t last_checksum_ = 0;
   Epoch last_epoch_;
   Position reclaimed_ = 0;
-  bool applied_awaited_ = false;
-  bool received_awaited_ = false;
   std::unique_ptr<StreamLog> log_;
   std::uint64_t log_hint_ = 0;                ///< cursor in frames_ of what the log takes next
   std::vector<core::EpochEnd> log_epochs_;

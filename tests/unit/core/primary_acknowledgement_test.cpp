@@ -69,6 +69,29 @@ TEST(PrimaryRelease, RuleRegisteredLateStartsAtWhatIsReleasedUnderIt) {
   EXPECT_EQ(rig.machine.watermark(rig.rule(1, 0b11, Level::applied)), 0u);
 }
 
+TEST(PrimaryRelease, ALevelIsAwaitedFromTheFirstRuleThatCountsCopiesAtIt) {
+  PrimaryConfig config = primary_config(2, 2);
+  config.durable = true;
+  PrimaryRig rig(config);
+  EXPECT_TRUE(rig.machine.awaits(Level::durable)) << "it is what makes a record committed";
+  rig.rule(0, 0);
+  EXPECT_FALSE(rig.machine.awaits(Level::received)) << "an asynchronous rule counts no copies";
+  rig.rule(1, 0b11);
+  EXPECT_TRUE(rig.machine.awaits(Level::received));
+  EXPECT_FALSE(rig.machine.awaits(Level::applied));
+  rig.rule(1, 0b11, Level::applied);
+  rig.rule(0, 0);
+  EXPECT_TRUE(rig.machine.awaits(Level::applied));
+  EXPECT_TRUE(rig.machine.awaits(Level::received)) << "rules stay registered";
+}
+
+TEST(PrimaryRelease, WithoutALogReceivedIsAwaitedWhateverTheRules) {
+  PrimaryRig rig(2, 1);
+  EXPECT_TRUE(rig.machine.awaits(Level::received)) << "it is what makes a record committed";
+  EXPECT_FALSE(rig.machine.awaits(Level::durable));
+  EXPECT_FALSE(rig.machine.awaits(Level::applied));
+}
+
 TEST(PrimaryRelease, SixteenRulesFitAndTheSeventeenthIsABug) {
   PrimaryRig rig(2, 2);
   for (std::uint32_t i = 0; i < kRulesMax; ++i) rig.rule(i % 3, 0b11);
