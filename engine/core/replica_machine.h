@@ -132,6 +132,8 @@ class ReplicaMachine {
   [[nodiscard]] Position read() const noexcept { return read_; }
   [[nodiscard]] Position durable() const noexcept { return durable_; }
   [[nodiscard]] Position stored() const noexcept { return stored_; }
+  /// This session's primary goes on behind what is held: it is of its history.
+  [[nodiscard]] bool matched() const noexcept { return matched_; }
   /// Committed for certain, by this session or an earlier one: never to be cut.
   [[nodiscard]] Position committed() const noexcept;
   [[nodiscard]] const Epoch& epoch() const noexcept { return session_epoch_; }

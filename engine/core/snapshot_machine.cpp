@@ -8,7 +8,8 @@ bool SnapshotMachine::on_begin(const SnapshotHead& head, Position expected,
                                Position held) noexcept {
   if (step_ != Step::idle || head.stream != stream_ || head.id == 0) return false;
   if (head.position != expected || head.position <= held) return false;
-  if (head.program < head.position) return false;
+  // Every frame is of an epoch; without one, what is held could not be claimed.
+  if (head.epoch == Epoch() || head.program < head.position) return false;
   if (!head.has_file && (head.bytes != 0 || head.crc != 0)) return false;
   head_ = head;
   if (!held_ || held_->head != head) {

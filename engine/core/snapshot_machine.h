@@ -46,7 +46,7 @@ class SnapshotMachine {
   bool on_checked(std::uint32_t crc) noexcept;
   /// The disk refused: nothing is known about what lies there.
   void on_failed() noexcept;
-  /// The log has begun anew behind what is held.
+  /// The log has begun anew behind what is held, or does without it.
   void on_used() noexcept;
   /// The connection has ended; what is written stays, for the next one.
   void on_ended() noexcept;

@@ -277,7 +277,8 @@ void ReplicaStream::keep_house(Instant now) {
   give_back_if_idle(now);
   if (!log_) return;
   log_->keep_house(now);
-  if (receiver_ && !installing_) receiver_->keep_house(log_->first());
+  const bool snapshot_is_at_rest = !installing_ && !anew_;
+  if (receiver_ && snapshot_is_at_rest) receiver_->keep_house(log_->first(), machine_.matched());
   const Position shown = feed_->shown();
   if (shown == shown_at_house_ && feed_->copied() < machine_.received()) {
     machine_.on_nothing_shown();

@@ -46,6 +46,8 @@ std::string SnapshotReceiver::path() const {
 
 bool SnapshotReceiver::begin(const core::SnapshotHead& head, Position expected, Position held) {
   CHECK(idle() && !active_);
+  // Of the files of that id the program may still need what they hold.
+  if (base_ && head.id == base_->id) return false;
   if (!machine_.on_begin(head, expected, held)) return false;
   active_ = true;
   request_due_ = asked_ = progressed_ = false;
@@ -274,10 +276,16 @@ void SnapshotReceiver::on_begun_anew(const core::SnapshotHead& head) {
   steps_.run([](const Status&, std::int32_t) {});
 }
 
-void SnapshotReceiver::keep_house(Position first) {
-  if (!base_ || base_->position >= first || active_ || !idle()) return;
-  remove_all(base_->id);
-  base_.reset();
+void SnapshotReceiver::keep_house(Position first, bool goes_on) {
+  if (active_ || !idle()) return;
+  const bool base_is_old = base_ && base_->position < first;
+  const bool held_is_idle = goes_on && on_disk_ != 0;
+  if (!base_is_old && !held_is_idle) return;
+  if (base_is_old) remove_all(std::exchange(base_, std::nullopt)->id);
+  if (held_is_idle) {
+    machine_.on_used();
+    remove_all(std::exchange(on_disk_, 0));
+  }
   steps_.run([](const Status&, std::int32_t) {});
 }
 

@@ -53,8 +53,10 @@ class SnapshotReceiver {
 
   /// The log has begun anew behind it: what was before it is of no use any more.
   void on_begun_anew(const core::SnapshotHead& head);
-  /// The log holds what follows `first`: the snapshot it began with may be older.
-  void keep_house(Position first);
+  /// The log holds what follows `first`: the snapshot it began with may be older. `goes_on`: the
+  /// primary goes on behind what the log holds, so that what came of another snapshot only takes
+  /// space, which the log may lack.
+  void keep_house(Position first, bool goes_on);
   [[nodiscard]] std::string path() const;  ///< of the snapshot that the log began with
 
   [[nodiscard]] bool idle() const noexcept { return steps_.idle() && !operation_.in_flight(); }

@@ -4,11 +4,13 @@
 #include <random>
 
 #include "cluster.h"
-#include "raw_peer.h"
+#include "tests/support/raw_peer.h"
 #include "transport/codec.h"
 
 namespace quorate::cluster {
 namespace {
+
+using namespace test;
 
 /// A primary with two replicas under load, and the proof that nothing disturbed them.
 class Attack : public OnEachBackend {

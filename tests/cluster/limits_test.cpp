@@ -6,10 +6,12 @@
 
 #include "cluster.h"
 #include "quorate/status.h"
-#include "raw_peer.h"
+#include "tests/support/raw_peer.h"
 
 namespace quorate::cluster {
 namespace {
+
+using namespace test;
 
 CLUSTER_SUITE(Limits);
 

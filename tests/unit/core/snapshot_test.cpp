@@ -50,6 +50,9 @@ TEST(SnapshotMachine, RefusesWhatTheVerdictDidNotPromise) {
   head.program = 999;
   EXPECT_TRUE(refused(head, 1000, 200)) << "the program behind its log";
   head = some_head();
+  head.epoch = {};
+  EXPECT_TRUE(refused(head, 1000, 200)) << "a frame of no epoch";
+  head = some_head();
   head.has_file = false;
   EXPECT_TRUE(refused(head, 1000, 200)) << "bytes of no file";
 }

@@ -188,6 +188,37 @@ TEST_F(Receiving, APieceThatWasNotAskedForIsNotTaken) {
   while (!receiver_->idle()) turn();
 }
 
+TEST_F(Receiving, TheIdOfTheOneThatTheLogBeganWithIsNotTakenAgain) {
+  const Bytes content = some_bytes(1000);
+  auto head = head_of(content, 9);
+  ASSERT_TRUE(transfer(head, content));
+  receiver_->on_begun_anew(head);
+  head.position += 800;
+  head.program += 800;
+  EXPECT_FALSE(receiver_->begin(head, head.position, kPosition));
+  EXPECT_EQ(file(9), content);
+  head.id = 10;
+  EXPECT_TRUE(receiver_->begin(head, head.position, kPosition));
+  receiver_->end();
+  while (!receiver_->idle()) turn();
+}
+
+TEST_F(Receiving, WhatCameIsRemovedWhenTheLogGoesOnWithoutIt) {
+  const Bytes content = some_bytes(600'000);
+  const auto head = head_of(content, 9);
+  EXPECT_FALSE(transfer(head, content, 500'000));
+  const auto keep_house = [&](bool goes_on) {
+    receiver_->keep_house(0, goes_on);
+    while (!receiver_->idle()) turn();
+    return files();
+  };
+  EXPECT_EQ(keep_house(false), 2u) << "it may still be gone on with";
+  EXPECT_EQ(keep_house(true), 0u);
+  ASSERT_TRUE(transfer(head, content));
+  EXPECT_EQ(first_asked_, 0u);
+  EXPECT_EQ(file(9), content);
+}
+
 TEST_F(Receiving, AtOpenTheOneThatTheLogBeganWithIsFoundAndTheRestGoes) {
   const Bytes content = some_bytes(1000);
   const auto head = head_of(content, 9);

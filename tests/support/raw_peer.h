@@ -12,7 +12,7 @@
 #include "core/message.h"
 #include "wire/frame.h"
 
-namespace quorate::cluster {
+namespace quorate::test {
 
 using Bytes = std::vector<std::byte>;
 
@@ -23,9 +23,13 @@ Bytes hello_unit(const core::Hello& hello);
 /// A hello that a primary with a replica of that name admits.
 core::Hello good_hello(const std::string& node, core::Role role = core::Role::replica);
 
+class RawListener;
+
 class RawPeer {
  public:
   explicit RawPeer(std::uint16_t port);
+  /// Who connects next; nobody in a minute fails the test.
+  explicit RawPeer(RawListener& listener);
   ~RawPeer();
   RawPeer(RawPeer&& other) noexcept;
   RawPeer(const RawPeer&) = delete;
@@ -51,6 +55,19 @@ class RawPeer {
   Bytes pending_;
 };
 
+/// On 127.0.0.1, where a node dials.
+class RawListener {
+ public:
+  explicit RawListener(std::uint16_t port);
+  ~RawListener();
+  RawListener(const RawListener&) = delete;
+  RawListener& operator=(const RawListener&) = delete;
+
+ private:
+  friend class RawPeer;
+  int fd_;
+};
+
 /// Listens, and is so full that the kernel answers nobody who connects.
 class SilentListener {
  public:
@@ -67,4 +84,4 @@ class SilentListener {
   std::vector<int> queued_;
 };
 
-}  // namespace quorate::cluster
+}  // namespace quorate::test

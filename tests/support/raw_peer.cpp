@@ -1,4 +1,4 @@
-#include "raw_peer.h"
+#include "tests/support/raw_peer.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,15 +11,16 @@
 #include <stdexcept>
 #include <utility>
 
-#include "cluster.h"
 #include "transport/codec.h"
 #include "wire/crc32c.h"
 #include "wire/version.h"
 
-namespace quorate::cluster {
+namespace quorate::test {
 
 namespace {
 constexpr int kSendPatience_ms = 500;
+/// Generous: machines are busy.
+constexpr int kPatience_ms = 60'000;
 }  // namespace
 
 Bytes unit(wire::MessageType type, std::span<const std::byte> body, std::uint64_t sequence,
@@ -76,6 +77,14 @@ RawPeer::RawPeer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_
   }
 }
 
+RawPeer::RawPeer(RawListener& listener) {
+  pollfd wanted{listener.fd_, POLLIN, 0};
+  if (::poll(&wanted, 1, kPatience_ms) > 0) {
+    fd_ = ::accept4(listener.fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  }
+  if (fd_ < 0) throw std::runtime_error("nobody connects");
+}
+
 RawPeer::~RawPeer() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -100,7 +109,7 @@ bool RawPeer::send(std::span<const std::byte> bytes) {
 bool RawPeer::fill(std::size_t bytes) {
   while (pending_.size() < bytes) {
     pollfd wanted{fd_, POLLIN, 0};
-    if (::poll(&wanted, 1, static_cast<int>(kPatience_s * 1000)) == 0) {
+    if (::poll(&wanted, 1, kPatience_ms) == 0) {
       throw std::runtime_error("the node neither answers nor closes");
     }
     std::byte part[4096];
@@ -146,6 +155,19 @@ bool RawPeer::closed() {
   return got == 0 || errno != EAGAIN;
 }
 
+RawListener::RawListener(std::uint16_t port)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const sockaddr_in address = loopback(port);
+  const int on = 1;
+  ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd_, 16) != 0) {
+    throw std::runtime_error(std::string("listen: ") + std::strerror(errno));
+  }
+}
+
+RawListener::~RawListener() { ::close(fd_); }
+
 SilentListener::SilentListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
@@ -166,4 +188,4 @@ SilentListener::~SilentListener() {
   ::close(fd_);
 }
 
-}  // namespace quorate::cluster
+}  // namespace quorate::test
