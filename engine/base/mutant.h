@@ -82,7 +82,9 @@
   plant(shown_in_flight, "a program is shown what its replica may still lose")             \
   plant(cut_forgotten, "where a log is cut is not remembered before it goes on")           \
   plant(catch_up_without_end, "a catch-up never hands over to the live stream")            \
-  plant(holds_ignored, "a log gives up what replicas still need")
+  plant(holds_ignored, "a log gives up what replicas still need")                          \
+  plant(given_up_unsaved, "a segment's file goes while what is remembered counts it")      \
+  plant(snapshot_unsynced, "a snapshot is whole before its file is made durable")
 
 namespace quorate::base {
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "log/file_error.h"
 #include "wire/crc32c.h"
 #include "wire/limits.h"
@@ -169,7 +170,9 @@ void SnapshotReceiver::check() {
   crc_ = 0;
   if (pieces_[0].buffer.size() == 0) pieces_[0].buffer = log::AlignedBuffer(kPiece_bytes);
   log::bind<&SnapshotReceiver::on_read_back>(operation_, *this);
-  steps_.open(path(on_disk_, SnapshotFile::part), reactor::OpenMode::write).sync().close();
+  steps_.open(path(on_disk_, SnapshotFile::part), reactor::OpenMode::write);
+  if (!QUORATE_MUTANT(snapshot_unsynced)) steps_.sync();
+  steps_.close();
   steps_.run([this](const Status& status, std::int32_t result) {
     if (!status) return fail(status.error().text, result);
     if (!ended()) read_back();

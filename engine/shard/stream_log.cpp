@@ -108,6 +108,7 @@ void StreamLog::retain(Instant now) {
   if (verdict.oldest_to_keep > oldest_kept_) {
     oldest_kept_ = verdict.oldest_to_keep;
     index_.drop_before(oldest_kept_);
+    if (QUORATE_MUTANT(given_up_unsaved)) collector_.collect(oldest_kept_);
   }
   if (oldest_kept_ > metadata_.latest().oldest_segment && !metadata_.saving()) save(remembered());
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/simulation/crash/crash_images.h"
+#include "tests/simulation/crash/stream_images.h"
 
 namespace quorate::simulation {
 namespace {
@@ -22,6 +23,14 @@ TEST(LogCrash, ImagesOfEveryFaultKeepWhatWasReportedDurable) {
   EXPECT_GT(totals.restarts, 1000u);
   EXPECT_GT(totals.undone, 0u) << "no crash ever met a cut";
   EXPECT_GT(totals.reused, 1000u);
+}
+
+TEST(LogCrash, PowerThatFailsAtAnyEventLosesNeitherWhatWasKeptNorASnapshot) {
+  const StreamTotals totals = run_every_stream_image();
+  for (const std::string& violation : totals.violations) ADD_FAILURE() << violation;
+  EXPECT_GT(totals.given_up, totals.images) << "segments were given up";
+  EXPECT_GT(totals.installed, totals.images / 2);
+  EXPECT_GT(totals.undone, 0u) << "no crash ever met a beginning";
 }
 
 TEST(LogCrash, AnImageIsAFunctionOfItsSeed) {

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/mutant.h"
 #include "tests/simulation/crash/crash_images.h"
+#include "tests/simulation/crash/stream_images.h"
 #include "tests/simulation/durable/durable_world.h"
 #include "tests/simulation/run/hunt.h"
 
@@ -25,6 +26,7 @@ using namespace quorate;
 using namespace quorate::simulation;
 
 constexpr std::uint64_t kImagesAtOnce = 500;
+constexpr std::uint64_t kStreamImagesAtOnce = 100;
 constexpr Instant kDurableHorizon = 20 * kSecond_ns;
 
 struct Options {
@@ -54,7 +56,10 @@ CampaignOptions images(CampaignOptions options) {
   options.seeds = std::min<std::uint64_t>(options.seeds, 8);
   options.world = [](std::uint64_t seed) {
     const CrashTotals totals = run_crash_images(seed * kImagesAtOnce, kImagesAtOnce);
-    return report_of(seed, totals.violations.empty() ? "" : totals.violations.front());
+    if (!totals.violations.empty()) return report_of(seed, totals.violations.front());
+    const StreamTotals streams = run_stream_images(seed * kStreamImagesAtOnce,
+                                                   kStreamImagesAtOnce);
+    return report_of(seed, streams.violations.empty() ? "" : streams.violations.front());
   };
   return options;
 }
