@@ -68,7 +68,7 @@ TEST_P(Durable, ALoadIsVerifiedAndLeavesNoDirectoryBehind) {
 TEST_P(Durable, AReplicaThatComesBackBehindTheLogIsVerifiedByWayOfASnapshot) {
   Tool load("load", {"load", "--cluster=3", "--mode=semi_sync", "--log", "--verify",
                      "--snapshot-every=4", "--segment-mib=8", "--retain-mib=8",
-                     "--record-size=8192", "--lag-policy=drop", "--kill=c@0.1", "--restart=c@4",
+                     "--record-size=8192", "--lag-policy=drop", "--kill=c@0.1", "--restart=c@64MiB",
                      "--seconds=5", "--directory=" + directory_.path(), backend()});
   EXPECT_EQ(load.exit_code(), 0);
   const std::string said = load.said();

@@ -1,9 +1,12 @@
 #pragma once
 
 // Faults that a load injects into the replica processes it started itself: NAME@SECONDS after the
-// first write.
+// first write, or NAME@NMiB, once so much was appended since that replica's last fault that has a
+// time, or since the first write. How far a log gets in a second differs by machine.
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,27 +20,33 @@ struct Fault {
   Kind kind = Kind::kill;
   std::string name;
   double at_s = 0;
+  std::uint64_t at_bytes = 0;  ///< not 0: instead of a time
 };
 
 [[nodiscard]] std::string_view to_string(Fault::Kind kind) noexcept;
 
-/// Reads NAME@SECONDS.
+/// Reads NAME@SECONDS or NAME@NMiB.
 Result<Fault> parse_fault(Fault::Kind kind, std::string_view text);
 
-/// Faults in the order of their times.
+/// Faults in the order of their times, and of what is appended.
 class FaultPlan {
  public:
   FaultPlan() = default;
   explicit FaultPlan(std::vector<Fault> faults);
 
-  /// The next fault whose time has come, or null.
-  const Fault* due(double elapsed_s);
-  /// Seconds until the next one; a large number when there is none.
+  /// The next fault that is due. `appended`: bytes since the first write; asked for only while
+  /// some fault counts_bytes().
+  std::optional<Fault> due(double elapsed_s, std::uint64_t appended);
+  [[nodiscard]] bool counts_bytes() const noexcept { return !by_bytes_.empty(); }
+  /// Seconds until the next one that has a time; a large number when there is none.
   [[nodiscard]] double wait_s(double elapsed_s) const;
 
  private:
-  std::vector<Fault> faults_;
-  std::size_t next_ = 0;
+  [[nodiscard]] bool is_due(const Fault& fault, std::uint64_t appended) const;
+
+  std::vector<Fault> by_time_;   ///< the next one last
+  std::vector<Fault> by_bytes_;  ///< in order
+  std::map<std::string, std::uint64_t> since_;  ///< appended at a replica's last fault by time
 };
 
 }  // namespace quorate::tools

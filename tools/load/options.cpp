@@ -36,10 +36,13 @@ void add_nodes(OptionSet& set, LoadOptions& options) {
 
 void add_faults(OptionSet& set, LoadOptions& options) {
   const auto add = [&](Fault::Kind kind, const char* help) {
-    set.add(std::string(to_string(kind)), "NAME@SECONDS", help, read_fault(options.faults, kind))
+    set.add(std::string(to_string(kind)), "NAME@WHEN", help, read_fault(options.faults, kind))
         .repeatable = true;
   };
-  add(Fault::Kind::kill, "Fault injection, with --cluster: SIGKILL that replica");
+  add(Fault::Kind::kill,
+      "Fault injection, with --cluster: SIGKILL that replica. WHEN: so many seconds after the "
+      "first write, as in c@1.5; or, as in c@64MiB, once so much was appended since that "
+      "replica's last fault that has a time, or since the first write");
   add(Fault::Kind::restart, "Start it again, with its log or else empty");
   add(Fault::Kind::stop, "SIGSTOP it");
   add(Fault::Kind::cont, "SIGCONT it");

@@ -57,11 +57,14 @@ class LoadRun {
   [[nodiscard]] double give_up_s(double now) const;
   [[nodiscard]] bool writers_done() const;
   [[nodiscard]] std::uint64_t progress() const;
+  [[nodiscard]] std::uint64_t appended();
+  [[nodiscard]] Position ends();
 
   const LoadPlan& plan_;
   std::string logs_;
   Primary primary_;
   FaultPlan faults_;
+  Position began_at_ = 0;  ///< of all streams together
   LoadReport report_;
   std::optional<double> deadline_s_;
   std::optional<double> interrupted_s_;
@@ -188,6 +191,7 @@ void LoadRun::pause(double timeout_s) {
 
 void LoadRun::write() {
   set_times();
+  began_at_ = ends();
   for (const auto& writer : writers_) writer->start();
   watch();
   control_.stop.store(true);
@@ -207,6 +211,19 @@ std::uint64_t LoadRun::progress() const {
   return sum;
 }
 
+Position LoadRun::ends() {
+  Position sum = 0;
+  for (StreamId id = 0; id < primary_.stream_count(); ++id) {
+    sum += primary_.stream(id).status().appended;
+  }
+  return sum;
+}
+
+/// By this run; looked at only for faults that wait for it.
+std::uint64_t LoadRun::appended() {
+  return faults_.counts_bytes() ? ends() - began_at_ : 0;
+}
+
 /// When nobody waits any longer.
 double LoadRun::give_up_s(double now) const {
   if (interrupted_s_) return *interrupted_s_ + kAfterInterrupt_s;
@@ -221,7 +238,7 @@ void LoadRun::watch() {
     const double now = now_s();
     monitor_->look(now);
     monitor_->show(now, now - start_s, progress());
-    while (const Fault* fault = faults_.due(now - start_s)) {
+    while (const auto fault = faults_.due(now - start_s, appended())) {
       if (Status status = cluster_->inject(*fault); !status) {
         report_.errors.push_back(status.error().text);
       }
