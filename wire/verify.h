@@ -21,7 +21,7 @@ inline constexpr std::size_t kCommitsMax = 4000;
 inline constexpr std::size_t kStatusStreamsMax = 256;
 inline constexpr std::size_t kStatusReplicasMax = 64;  ///< of one stream
 inline constexpr std::uint8_t kReplicaStateMax = 4;
-inline constexpr std::uint8_t kRetentionStateMax = 3;
+inline constexpr std::uint8_t kRetentionStateMax = 4;
 
 const fb::Hello* view_hello(std::span<const std::byte> body) noexcept;
 const fb::Welcome* view_welcome(std::span<const std::byte> body) noexcept;

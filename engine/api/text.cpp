@@ -23,6 +23,7 @@ std::string_view to_string(Errc code) noexcept {
     case Errc::needs_full_copy: return "needs_full_copy";
     case Errc::io: return "io";
     case Errc::no_space: return "no_space";
+    case Errc::log_full: return "log_full";
   }
   return "?";
 }
@@ -63,6 +64,7 @@ std::string_view to_string(RetentionState state) noexcept {
     case RetentionState::extended: return "extended";
     case RetentionState::at_risk: return "at_risk";
     case RetentionState::lost: return "lost";
+    case RetentionState::full: return "full";
   }
   return "?";
 }

@@ -84,7 +84,8 @@
   plant(catch_up_without_end, "a catch-up never hands over to the live stream")            \
   plant(holds_ignored, "a log gives up what replicas still need")                          \
   plant(given_up_unsaved, "a segment's file goes while what is remembered counts it")      \
-  plant(snapshot_unsynced, "a snapshot is whole before its file is made durable")
+  plant(snapshot_unsynced, "a snapshot is whole before its file is made durable")          \
+  plant(uncommitted_given_up, "a log at its hard limit gives up what is not committed")
 
 namespace quorate::base {
 

@@ -140,7 +140,6 @@ Verdict PrimaryMachine::judge(const ResumeClaim& claim, const History& history,
   if (history.oldest != kNoLog) {
     // In place of all that is held there, whatever it is. Nothing that was released is lost by it:
     // the snapshot is of what is committed, and reaches further than the claim.
-    // Where the log begins may not be committed, if retention had to give up what nobody has.
     const bool serves = history.snapshot >= history.oldest && history.snapshot <= committed_;
     if (claim.position < history.oldest && serves) {
       position = history.snapshot;

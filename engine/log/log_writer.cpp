@@ -107,6 +107,10 @@ void LogWriter::stop() noexcept {
   maker_.stop();
 }
 
+void LogWriter::hold(bool held) {
+  if (std::exchange(held_, held) && !held) pump();
+}
+
 void LogWriter::on_opened(std::int32_t result) {
   if (result == -EINVAL && direct_) {
     // Written durably all the same, through the page cache.
@@ -192,9 +196,8 @@ void LogWriter::pump() {
     }
   }
   const bool drained = machine_.drained() && writing_ == 0 && !sync_.in_flight();
-  if (rotation_ == Rotation::wanted && drained && maker_.state() == SegmentMaker::State::made) {
-    begin_rotation();
-  }
+  const bool may_begin = maker_.state() == SegmentMaker::State::made && !held_;
+  if (rotation_ == Rotation::wanted && drained && may_begin) begin_rotation();
 }
 
 void LogWriter::start_write(Unit& unit) {

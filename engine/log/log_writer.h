@@ -90,6 +90,10 @@ class LogWriter final : private SegmentMaker::Listener {
   void flush(Instant now);
   /// Looks for space again. About once a second while state() is no_space.
   void try_again() { maker_.try_again(); }
+  /// No other segment is begun while held: frames are refused when this one is full.
+  void hold(bool held);
+  /// The segment is full, and what follows needs another one.
+  [[nodiscard]] bool wants_segment() const noexcept { return rotation_ == Rotation::wanted; }
   /// The file of a segment that retention has given up, for the next one. False: it is to be
   /// removed.
   bool recycle(std::uint64_t number) { return maker_.offer(number); }
@@ -171,6 +175,7 @@ class LogWriter final : private SegmentMaker::Listener {
   bool failed_ = false;
   bool stopped_ = false;
   bool lacks_space_ = false;
+  bool held_ = false;
   std::uint32_t writing_ = 0;
 };
 

@@ -18,6 +18,7 @@ std::string_view to_string(RetentionState state) noexcept {
     case RetentionState::extended: return "extended";
     case RetentionState::at_risk: return "at risk";
     case RetentionState::lost: return "lost";
+    case RetentionState::full: return "full";
   }
   return "?";
 }
@@ -36,19 +37,22 @@ bool Retention::is_over(const SegmentRange& oldest, std::uint64_t kept_bytes,
   return limits_.age_max_ns != 0 && now - finished_at(oldest.number) > limits_.age_max_ns;
 }
 
-RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges, Position needed_from,
-                                   Instant now) {
+RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges,
+                                   const RetentionNeeds& needs, Instant now) {
   if (ranges.empty()) return {};
   std::uint64_t kept = 0;
   for (const SegmentRange& range : ranges) kept += range.bytes;
+  const auto is_firm = [&](const SegmentRange& range) {
+    return range.end > needs.firm && !QUORATE_MUTANT(uncommitted_given_up);
+  };
   const auto is_held = [&](const SegmentRange& range) {
-    return range.end > needed_from && !QUORATE_MUTANT(holds_ignored);
+    return is_firm(range) || (range.end > needs.from && !QUORATE_MUTANT(holds_ignored));
   };
   RetentionVerdict verdict;
   std::size_t oldest = 0;
   for (; oldest + kAlwaysKept < ranges.size(); ++oldest) {
     const SegmentRange& range = ranges[oldest];
-    const bool must = limits_.bytes_hard != 0 && kept > limits_.bytes_hard;
+    const bool must = exceeds(kept) && !is_firm(range);
     const bool may = is_over(range, kept, now);
     if (!must && may && is_held(range)) verdict.state = RetentionState::extended;
     if (!must && (!may || is_held(range))) break;
@@ -57,7 +61,10 @@ RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges, Positio
   const bool is_near = limits_.bytes_hard != 0 &&
                        kept >= limits_.bytes_hard - limits_.bytes_hard / 10;
   if (is_near && is_held(ranges[oldest])) verdict.state = RetentionState::at_risk;
-  if (needed_from < ranges[oldest].first) verdict.state = RetentionState::lost;
+  if (needs.from < ranges[oldest].first) verdict.state = RetentionState::lost;
+  if (exceeds(kept + limits_.segment_bytes) && is_firm(ranges[oldest])) {
+    verdict.state = RetentionState::full;
+  }
   verdict.oldest_to_keep = ranges[oldest].number;
   std::erase_if(begun_, [&](const Begun& b) { return b.number < verdict.oldest_to_keep; });
   return verdict;

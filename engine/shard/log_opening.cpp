@@ -119,7 +119,7 @@ Result<OpenedLog> LogOpening::open_stream(const std::string& directory, StreamId
   OpenedLog opened;
   opened.storage = storage_;
   opened.retention = {storage_.retain_bytes, storage_.retain_age.count() * kSecond_ns,
-                      storage_.retain_bytes_hard};
+                      storage_.retain_bytes_hard, storage_.segment_bytes};
   opened.directory = stream_directory(directory, stream);
   NoVisitor nobody;
   for (bool fresh = false;; fresh = true) {

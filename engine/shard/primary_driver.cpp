@@ -164,6 +164,8 @@ void PrimaryDriver::step(Instant now) {
     PrimaryStream& stream = *touched_[i];
     perform(stream);
     if (!stream.effects.committed_advanced) continue;
+    // Before the logs are written: one that is full may go on.
+    if (stream.log() != nullptr) stream.log()->on_committed(stream.machine().committed());
     for (std::uint32_t r = 0; r < stream.machine().replica_count(); ++r) {
       PrimaryLink* link = by_replica_[r];
       if (link == nullptr || !link->admitted()) continue;

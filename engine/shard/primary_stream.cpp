@@ -105,6 +105,10 @@ Error PrimaryStream::refusal_error(base::TailRing::Refusal refusal,
   if (lacks_space_.load(std::memory_order_acquire)) {
     return Error(Errc::no_space, "the log's disk is full; writes are taken again when it is not");
   }
+  if (log_full_.load(std::memory_order_acquire)) {
+    return Error(Errc::log_full, "the log is at storage.retain_bytes_hard with what is not "
+                                 "committed; writes are taken again when replicas have more of it");
+  }
   return Error(Errc::busy, "the ring is full");
 }
 
@@ -216,8 +220,9 @@ StreamStatus PrimaryStream::status(std::span<const std::string> names, Instant n
   // First, so that it is never beyond what is appended.
   if (log_) status.durable = durable_.load(std::memory_order_acquire);
   status.appended = sealed_.load(std::memory_order_acquire);
+  // Before what is committed, which it never is beyond.
+  status.log_first = log_first_.load(std::memory_order_acquire);
   status.committed = committed_.load(std::memory_order_acquire);
-  status.log_first = log_first_.load(std::memory_order_relaxed);
   status.log_bytes = log_bytes_.load(std::memory_order_relaxed);
   status.retention = retention_.load(std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < config_.machine.replicas; ++i) {
@@ -357,6 +362,14 @@ void PrimaryStream::on_log_durable(Position durable) {
 
 void PrimaryStream::on_log_changed() {
   lacks_space_.store(log_->lacks_space(), std::memory_order_release);
+  const bool full = log_->full();
+  if (log_full_.exchange(full, std::memory_order_acq_rel) != full) {
+    shard_.trace(full ? TraceLevel::warning : TraceLevel::info,
+                 "stream " + std::to_string(id()) +
+                     (full ? ": the log is at its hard limit with what is not committed; writes "
+                             "are refused until replicas have more of it"
+                           : ": of the log more is committed; writes are taken again"));
+  }
   driver_.on_log_changed(*this);
 }
 
@@ -378,7 +391,7 @@ void PrimaryStream::on_log_trouble(const Error& error) {
 void PrimaryStream::keep_log(Instant now) {
   log_->keep_house(now);
   snapshots_->keep_house();
-  log_first_.store(log_->first(), std::memory_order_relaxed);
+  log_first_.store(log_->first(), std::memory_order_release);
   log_bytes_.store(log_->disk_bytes(), std::memory_order_relaxed);
   // The two enums are one list, told by two layers.
   const auto state = static_cast<RetentionState>(log_->retention());

@@ -202,6 +202,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   void on_log_changed() override;
   void on_log_trouble(const Error& error) override;
   [[nodiscard]] Position log_needed_from() const noexcept override;
+  [[nodiscard]] bool log_waits_for_commit() const noexcept override { return true; }
   /// When the frame that begins there was sealed; kNever when the ring does not hold it any more.
   [[nodiscard]] Instant sealed_at(Position position) const noexcept;
 
@@ -219,6 +220,7 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   std::atomic<Position> committed_{0};
   std::atomic<Position> durable_{0};
   std::atomic<bool> lacks_space_{false};
+  std::atomic<bool> log_full_{false};
   std::atomic<Position> log_first_{0};
   std::atomic<std::uint64_t> log_bytes_{0};
   std::atomic<RetentionState> retention_{RetentionState::ok};

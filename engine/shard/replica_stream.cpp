@@ -129,6 +129,11 @@ Position ReplicaStream::log_needed_from() const noexcept {
   return installing_ ? install_from_ : machine_.applied();
 }
 
+/// What the program has not read it is shown out of the log.
+Position ReplicaStream::log_firm_from() const noexcept {
+  return QUORATE_MUTANT(holds_ignored) ? log::kNoHold : machine_.read();
+}
+
 bool ReplicaStream::store() {
   if (anew_) {
     waiting_.clear();
@@ -162,7 +167,9 @@ void ReplicaStream::feed() {
 
 bool ReplicaStream::close_log() {
   if (!log_) return true;
-  if (log_started_ && !log_->failed() && !log_->lacks_space() && store()) return false;
+  // What the log has no room for is received again in another life.
+  const bool takes = log_started_ && !log_->failed() && !log_->lacks_space() && !log_->full();
+  if (takes && store()) return false;
   feed_->stop();
   if (log_started_) log_->close();
   if (receiver_ && !receiver_->idle()) return false;
@@ -277,6 +284,7 @@ void ReplicaStream::keep_house(Instant now) {
   give_back_if_idle(now);
   if (!log_) return;
   log_->keep_house(now);
+  tell_limit();
   const bool snapshot_is_at_rest = !installing_ && !anew_;
   if (receiver_ && snapshot_is_at_rest) receiver_->keep_house(log_->first(), machine_.matched());
   const Position shown = feed_->shown();
@@ -287,6 +295,28 @@ void ReplicaStream::keep_house(Instant now) {
   shown_at_house_ = shown;
   // A reader that had to be waited for does not say that it has ended.
   if (shown < machine_.exposed() && link != nullptr) link->on_log_progress(*this);
+}
+
+/// For what is not committed it goes on: that is bounded by the primary, and what others wait for
+/// may be this very acknowledgement. It waits for its own program only.
+void ReplicaStream::tell_limit() {
+  const bool full = log_->retention() == log::RetentionState::full;
+  // The two enums are one list, told by two layers.
+  retention_.store(static_cast<RetentionState>(log_->retention()), std::memory_order_relaxed);
+  const Limit limit = log_->held() ? Limit::waits : full ? Limit::gives_way : Limit::within;
+  if (std::exchange(limit_, limit) == limit) return;
+  const std::string name = "stream " + std::to_string(machine_.config().stream);
+  switch (limit) {
+    case Limit::within:
+      return shard_.trace(TraceLevel::info, name + ": the log is within its hard limit again");
+    case Limit::gives_way:
+      return shard_.trace(TraceLevel::warning, name + ": the log goes beyond its hard limit with "
+                                                      "what is not committed");
+    case Limit::waits:
+      return shard_.trace(TraceLevel::warning,
+                          name + ": the log is at its hard limit with what the program has not "
+                                 "read; until it has, no more is received than there is room for");
+  }
 }
 
 void ReplicaStream::give_back_if_idle(Instant now) {
@@ -307,7 +337,8 @@ ReplicaStreamStatus ReplicaStream::status() const {
           received_.load(std::memory_order_acquire),
           durable_.load(std::memory_order_acquire),
           exposed_.load(std::memory_order_acquire),
-          applied_.load(std::memory_order_acquire)};
+          applied_.load(std::memory_order_acquire),
+          retention_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace quorate::shard

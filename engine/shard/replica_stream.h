@@ -81,9 +81,9 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   [[nodiscard]] StreamLog* log() noexcept { return log_.get(); }
   void start_log();
   /// A claim says what is held: not while that is being cut, nor before the promise to follow
-  /// nobody older is durable.
+  /// nobody older is durable. Frames follow it, so there is room for one.
   [[nodiscard]] bool may_claim(const Epoch& epoch) const noexcept {
-    return !log_ || (!cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
+    return !log_ || (room() && !cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
                      log_->promised() >= epoch);
   }
   /// Hands the log what it has not taken, and the program what it may see. True when something is
@@ -130,14 +130,20 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   void on_log_changed() override;
   void on_log_trouble(const Error& error) override;
   [[nodiscard]] Position log_needed_from() const noexcept override;
+  [[nodiscard]] Position log_firm_from() const noexcept override;
   void on_log_cut(const log::LogEnd& end) override;
   void feed();
   void give_back_if_idle(Instant now);
+  void tell_limit();
   void ask_to_install(const core::SnapshotHead& head);
   void on_installed();
 
   core::ReplicaMachine machine_;
+  /// Whether its log is at the hard limit, and what that comes to.
+  enum class Limit : std::uint8_t { within, gives_way, waits };
+
   std::unique_ptr<StreamLog> log_;
+  Limit limit_ = Limit::within;
   bool log_started_ = false;
   base::Fifo<Waiting> waiting_;
   std::optional<Position> cut_at_;
@@ -162,6 +168,7 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   std::atomic<std::uint64_t> epoch_incarnation_{0};
   std::atomic<Position> received_{0};
   std::atomic<Position> durable_{0};
+  std::atomic<RetentionState> retention_{RetentionState::ok};
   std::atomic<bool> needs_full_copy_{false};
   alignas(128) std::atomic<Position> exposed_{0};  ///< written by the loop
   alignas(128) std::atomic<Position> read_{0};     ///< written by the applying thread

@@ -48,6 +48,8 @@ bool StreamLog::idle() const noexcept {
 }
 
 void StreamLog::start() {
+  // Before the writer: it may find at once that it needs another segment.
+  static_cast<void>(judge(reactor_.now()));
   writer_->start();
   if (auto started = collector_.start(oldest_kept_); !started) fail(started.error());
 }
@@ -70,7 +72,9 @@ void StreamLog::flush() {
   writer_->flush(now);
   cut_step();
   // At once, so that the file of the one that goes is there when the next one is made.
-  if (retention_due_ && !failed_ && phase_ == Phase::open && !cutting()) retain(now);
+  const bool due = retention_due_ || full_;
+  if (due && !failed_ && phase_ == Phase::open && !cutting()) retain(now);
+  tell_full();
 }
 
 std::unique_ptr<log::LogReader> StreamLog::make_reader(log::LogReader::Listener& listener) const {
@@ -99,12 +103,30 @@ void StreamLog::keep_house(Instant now) {
   if (!metadata_.saving() && committed_ > metadata_.latest().known_committed) save(remembered());
 }
 
+log::RetentionVerdict StreamLog::judge(Instant now) {
+  const log::RetentionNeeds needs{owner_.log_needed_from(),
+                                  std::min(committed_, owner_.log_firm_from())};
+  const log::RetentionVerdict verdict = retention_.decide(index_.ranges(), needs, now);
+  retention_state_ = verdict.state;
+  held_ = false;
+  if (verdict.state == log::RetentionState::full) {
+    const log::SegmentRange* oldest = index_.range_of(verdict.oldest_to_keep);
+    held_ = oldest->end <= committed_ || owner_.log_waits_for_commit();
+  }
+  writer_->hold(held_);
+  return verdict;
+}
+
+/// Only when something waits for it: what the last segment has room for is taken.
+void StreamLog::tell_full() {
+  const bool full = held_ && writer_->wants_segment();
+  if (std::exchange(full_, full) != full) owner_.on_log_changed();
+}
+
 /// A reader begins nothing that metadata does not count any more, and then it goes.
 void StreamLog::retain(Instant now) {
   retention_due_ = false;
-  const log::RetentionVerdict verdict =
-      retention_.decide(index_.ranges(), owner_.log_needed_from(), now);
-  retention_state_ = verdict.state;
+  const log::RetentionVerdict verdict = judge(now);
   if (verdict.oldest_to_keep > oldest_kept_) {
     oldest_kept_ = verdict.oldest_to_keep;
     index_.drop_before(oldest_kept_);
@@ -271,6 +293,8 @@ void StreamLog::begin_behind_cut() {
   start.last_segment = last_segment_;
   durable_before_ = writer_->durable();
   cut_ = Cut::starting;
+  // The segment that says so is begun whatever the limits are.
+  held_ = false;
   finder_.reset();
   writer_ =
       std::make_unique<log::LogWriter>(reactor_.files(), directory_, options_, start, *this);

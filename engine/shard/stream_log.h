@@ -31,13 +31,17 @@ class StreamLog final : public log::LogWriter::Listener,
   /// Told from within completions.
   struct Owner {
     virtual void on_log_durable(Position durable) = 0;
-    /// A full disk was met or is no longer, the disk stands still or no longer, a promise was
-    /// saved, the log was closed or has failed.
+    /// A full disk was met or is no longer, the log is full() or no longer, the disk stands still
+    /// or no longer, a promise was saved, the log was closed or has failed.
     virtual void on_log_changed() = 0;
     /// Nothing is lost by it, but somebody should know.
     virtual void on_log_trouble(const Error& error) = 0;
     /// The lowest position that somebody still needs of the log.
     [[nodiscard]] virtual Position log_needed_from() const = 0;
+    /// What lies behind is not given up at the hard limit either, as what is not committed is not.
+    [[nodiscard]] virtual Position log_firm_from() const { return log::kNoHold; }
+    /// Whether the log stops at its hard limit for what is not committed; else the limit gives way.
+    [[nodiscard]] virtual bool log_waits_for_commit() const { return false; }
     /// It ends there now: see cut() and begin_anew().
     virtual void on_log_cut(const log::LogEnd& end) { static_cast<void>(end); }
 
@@ -59,7 +63,8 @@ class StreamLog final : public log::LogWriter::Listener,
   /// needs and is too old.
   void keep_house(Instant now);
 
-  /// Committed for certain: remembered before long, and when the log is closed.
+  /// Committed for certain: remembered before long, and when the log is closed. What is not is
+  /// never given up.
   void on_committed(Position committed) noexcept { committed_ = committed; }
   /// Nothing older than `epoch` is followed any more; done when promised() says so.
   void promise(const Epoch& epoch);
@@ -100,6 +105,11 @@ class StreamLog final : public log::LogWriter::Listener,
   [[nodiscard]] log::RetentionState retention() const noexcept { return retention_state_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   [[nodiscard]] bool lacks_space() const noexcept { return !no_space_.text.empty(); }
+  /// It stands at its hard limit, and nothing of it may go. Frames are refused; it goes on by
+  /// itself when its oldest segment may.
+  [[nodiscard]] bool full() const noexcept { return full_; }
+  /// It is going to be, when its last segment is: no other one is begun.
+  [[nodiscard]] bool held() const noexcept { return held_; }
   /// Of a failure or of a full disk.
   [[nodiscard]] const Error& error() const noexcept { return failed_ ? failure_ : no_space_; }
   /// A write has not ended for a long time. Nothing is wrong yet, but nothing gets durable.
@@ -141,6 +151,8 @@ class StreamLog final : public log::LogWriter::Listener,
   void on_segment_anew(const log::SegmentHeader& header);
   void tell_cut();
   void retain(Instant now);
+  [[nodiscard]] log::RetentionVerdict judge(Instant now);
+  void tell_full();
   void save(const log::Metadata& metadata) { metadata_.save(metadata, *this); }
   [[nodiscard]] log::Metadata remembered() const noexcept;
 
@@ -157,6 +169,8 @@ class StreamLog final : public log::LogWriter::Listener,
   log::SegmentCollector collector_;
   std::uint64_t oldest_kept_ = 0;  ///< metadata is to say so, and then what is before it goes
   bool retention_due_ = false;     ///< a segment was begun, so another one may have to go
+  bool held_ = false;              ///< no other segment is begun
+  bool full_ = false;
   std::uint64_t last_segment_ = 0;
   /// Files of older segments are not used again: they may hold what nothing explains, or units of
   /// another size.

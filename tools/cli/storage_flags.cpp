@@ -26,8 +26,8 @@ void add_storage_flags(OptionSet& options, StorageFlags& flags, const std::strin
   options.number("segment-mib", "N", flags.segment_mib, kSegmentMin_mib, kSegmentMax_mib,
                  "Logs: size of their files, which are made ahead, in MiB");
   options.number("retain-mib", "N", flags.retain_mib, 0u, kRetainMax_mib,
-                 "Logs: go no further back than that, or four files, whoever needs more; 0: 1 GiB, "
-                 "and 4 GiB where a replica needs them [0]");
+                 "Logs: go no further back than that, or four files, whoever needs more, but for "
+                 "what is not committed; 0: 1 GiB, and 4 GiB where a replica needs them [0]");
   options.flag("buffered", flags.buffered,
                "Logs: write through the page cache even where the file system can do without");
 }

@@ -27,6 +27,8 @@ enum class Errc : std::uint8_t {
   needs_full_copy, ///< the primary no longer holds what this replica lacks
   io,              ///< the operating system refused; carries errno
   no_space,        ///< the log's disk is full: nothing was appended; passes when there is space
+  log_full,        ///< the log is at its hard limit with what is not committed: nothing was
+                   ///< appended; passes when replicas have more of it; see StorageOptions
 };
 
 [[nodiscard]] std::string_view to_string(Errc code) noexcept;

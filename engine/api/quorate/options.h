@@ -84,6 +84,18 @@ struct StorageOptions {
   /// Of each stream, what is older than both allow goes, a segment at a time, unless a replica or
   /// the program still needs it. What somebody needs is kept up to the hard limit, and lost to them
   /// behind it: the log never fills the disk for the sake of who is away.
+  ///
+  /// What is not committed, so held durably by fewer nodes than PrimaryOptions::protected_copies,
+  /// is never given up: no snapshot could stand for it, and no replica could come back. A primary
+  /// whose log is at the hard limit with it refuses writes (Errc::log_full, RetentionState::full).
+  /// What it has taken is sent and written as far as there is room, and it takes writes again by
+  /// itself as replicas get on. Who wants writes to go on without replicas sets protected_copies to
+  /// 1: what is durable on the primary is committed then, and nothing is ever refused for this.
+  ///
+  /// On a replica the hard limit gives way to what is not committed: of that it holds no more than
+  /// its primary, which is bounded by its own limit, and a ring. Were it to stop instead, it could
+  /// be what keeps others' writes from being released, and not hear that they are committed. At the
+  /// limit with what is committed it waits for its own program, which has not read that yet.
   std::uint64_t retain_bytes = 1u << 30;       ///< 0: no limit
   std::chrono::seconds retain_age{0};          ///< 0: no limit
   std::uint64_t retain_bytes_hard = 4ull << 30;  ///< 0: no limit; at least retain_bytes and

@@ -19,6 +19,7 @@
 #include "quorate/engine.h"
 #include "quorate/error.h"
 #include "quorate/options.h"
+#include "quorate/status.h"
 #include "quorate/types.h"
 
 namespace quorate {
@@ -36,6 +37,7 @@ struct ReplicaStreamStatus {
   Position durable = 0;    ///< with a directory
   Position committed = 0;  ///< as far as the primary has told
   Position applied = 0;
+  RetentionState retention = RetentionState::ok;  ///< with a directory
 };
 
 struct ReplicaReport {

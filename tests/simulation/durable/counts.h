@@ -34,6 +34,7 @@ enum class Count : std::uint8_t {
   rotations,
   given_up,        ///< segments that are not kept any more
   no_space,        ///< writes refused because the disk is full
+  log_full,        ///< and because the log is, with what is not committed
   log_failures,
   damage_excused,  ///< a log that could not be read when it was opened
   resumes_refused, ///< resume_after was older than the log
@@ -55,8 +56,8 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "kills", "power_losses", "closes", "deaths_in_open", "deaths_in_catch_up", "resets",
     "cuts_of_links", "slow_links", "sync_errors", "error_spells", "dead_disks", "full_disks",
     "slow_disks", "slow_programs", "pauses", "reopenings", "refused_opens", "catch_ups",
-    "log_cuts", "tails_lost", "replays", "rotations", "given_up", "no_space", "log_failures",
-    "damage_excused", "resumes_refused",
+    "log_cuts", "tails_lost", "replays", "rotations", "given_up", "no_space", "log_full",
+    "log_failures", "damage_excused", "resumes_refused",
     "wipes", "offers", "installs", "installs_refused",
     "written", "applied", "releases", "releases_durable",
     "releases_applied", "examined"};

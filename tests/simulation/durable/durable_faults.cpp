@@ -45,6 +45,15 @@ void DurableWorld::wipe(std::uint32_t host) {
   oracle_.on_wiped(host - 1);
 }
 
+/// All replicas at once, for so long that the log of the primary comes to its hard limit.
+void DurableWorld::leave_alone() {
+  const Instant lasts_ns = dice_.between(6 * kSecond_ns, 12 * kSecond_ns);
+  for (std::uint32_t host = 1; host < hosts(); ++host) {
+    end_node(host, dice_.chance(500));
+    places_[host].down_until = scheduler_.now() + lasts_ns;
+  }
+}
+
 void DurableWorld::close_node(std::uint32_t host) {
   Place& place = places_[host];
   if (!place.node || place.node->ended() || place.node->busy() || place.node->opening()) return;

@@ -109,6 +109,9 @@ DurableResult DurableWorld::run() {
   begin_load();
   if (settings_.snapshots) offer();
   later(dice_.between(0, kSecond_ns), [this] { strike(); });
+  if (settings_.at_hard_limit) {
+    later(dice_.between(0, settings_.horizon / 2), [this] { leave_alone(); });
+  }
   run_until(settings_.horizon);
   heal();
   run_until(scheduler_.now() + kCalm_ns);

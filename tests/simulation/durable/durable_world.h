@@ -63,6 +63,7 @@ class DurableWorld final : private Scheduler::Target, private Watcher {
   void strike_disk();
   void strike_link();
   void end_node(std::uint32_t host, bool power);
+  void leave_alone();
   void close_node(std::uint32_t host);
   void die_in_open(std::uint32_t host, std::uint32_t times);
   void wipe(std::uint32_t host);

@@ -40,6 +40,7 @@ TEST(DurableWorld, NothingIsLostAndAllThatMattersHappens) {
   // Rarer than once in ten.
   if (worlds == kSeeds) {
     EXPECT_GT(sum[Count::no_space], 0u);
+    EXPECT_GT(sum[Count::log_full], 0u);
   }
 }
 

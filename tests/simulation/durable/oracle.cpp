@@ -79,6 +79,10 @@ void Oracle::on_status(const StreamStatus& status, bool all_seen) {
     fail("status: " + place(status.stream, status.durable) + " is durable, appended " +
          std::to_string(status.appended) + ", written " + std::to_string(end_of(history)));
   }
+  if (status.log_first > status.committed) {
+    fail("given up: the log of the primary begins in " + place(status.stream, status.log_first) +
+         ", committed is " + std::to_string(status.committed));
+  }
   keep(history, status.durable, "durable on the primary");
   for (std::uint32_t i = 0; i < replicas_; ++i) {
     history.durable[i] = std::max(history.durable[i], status.replicas[i].durable);
@@ -164,6 +168,10 @@ void Oracle::on_found_whole(std::uint32_t node, StreamId stream, Position first,
     fail("lost: the log of " + name_of(node) + " ends in " + place(stream, end) +
          (node == kPrimaryNode ? ", up to " + std::to_string(limit) + " it was " + history.must_why
                                : ", durable was acknowledged " + std::to_string(limit)));
+  }
+  if (first > history.committed) {
+    fail("given up: the log of " + name_of(node) + " begins in " + place(stream, first) +
+         ", committed is " + std::to_string(history.committed));
   }
   if (node == kPrimaryNode) return;
   const Position applied = history.applied[node];

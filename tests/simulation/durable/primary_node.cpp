@@ -98,8 +98,10 @@ bool PrimaryNode::write_one(StreamId stream, std::uint64_t& left) {
   if (!claim) {
     const Errc code = claim.error().code;
     if (code == Errc::no_space) ++counts()[Count::no_space];
+    if (code == Errc::log_full) ++counts()[Count::log_full];
     if (code == Errc::fenced) lose(claim.error().text);
-    const bool usual = code == Errc::busy || code == Errc::no_space || code == Errc::fenced;
+    const bool usual = code == Errc::busy || code == Errc::no_space || code == Errc::log_full ||
+                       code == Errc::fenced;
     if (!usual) world_.watcher.fail("claim: " + claim.error().text);
     return false;
   }

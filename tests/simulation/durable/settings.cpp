@@ -38,6 +38,24 @@ void draw_rules(Settings& settings, Draw& draw) {
   }
 }
 
+/// A primary that protects nothing but itself goes on at the hard limit, any other stops there when
+/// those it needs are away for long.
+void draw_hard_limit(Settings& settings, Draw& draw) {
+  settings.primary.storage.retain_bytes_hard = 32 * kMiB;
+  if (draw.chance(500)) {
+    settings.protected_copies = settings.primary.protected_copies = 1;
+    return;
+  }
+  if (draw.chance(500)) settings.replica.storage.retain_bytes_hard = 32 * kMiB;
+  settings.at_hard_limit = true;
+  if (draw.chance(700)) {
+    settings.protected_copies = settings.primary.protected_copies = settings.replicas + 1;
+  }
+  settings.bytes_per_s = 16 * kMiB;
+  settings.load_per_mille = 800;
+  settings.fault_gap_max_ns = 20 * kSecond_ns;
+}
+
 }  // namespace
 
 Settings Settings::draw(std::uint64_t seed, Instant horizon) {
@@ -85,12 +103,8 @@ Settings Settings::draw(std::uint64_t seed, Instant horizon) {
   if (settings.snapshots) {
     primary.storage.retain_bytes = std::min<std::uint64_t>(primary.storage.retain_bytes, 8 * kMiB);
     if (primary.storage.retain_bytes == 0) primary.storage.retain_bytes = 1;
-    // What is not committed must not be given up: nobody could ever commit it then.
-    if (draw_of_snapshots.chance(500)) {
-      settings.protected_copies = primary.protected_copies = 1;
-      primary.storage.retain_bytes_hard = 32 * kMiB;
-    }
     settings.bytes_per_s = std::max<std::uint64_t>(settings.bytes_per_s, 4 * kMiB);
+    if (draw_of_snapshots.chance(500)) draw_hard_limit(settings, draw_of_snapshots);
   }
   settings.disk_latency_max_ns = draw.magnitude(100 * kMicrosecond_ns, 4 * kMillisecond_ns);
   return settings;
@@ -111,7 +125,8 @@ std::string Settings::to_string() const {
          " of 1000, rules " + std::to_string(rules.size()) + ", faults each " +
          std::to_string(fault_gap_max_ns / kMillisecond_ns) + " ms, " +
          (primary.lag.kind == LagPolicy::Kind::hold ? "hold" : "drop") +
-         (snapshots ? ", snapshots" : "");
+         (snapshots ? ", snapshots" : "") +
+         (at_hard_limit ? ", at the hard limit" : "");
 }
 
 }  // namespace quorate::simulation::durable

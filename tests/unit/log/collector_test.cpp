@@ -255,7 +255,7 @@ TEST_P(Collecting, WhatRetentionKeepsIsWhatRecoveryFinds) {
   ASSERT_TRUE(collector_->start(1));
   Retention retention({3u << 20, 0, 0}, 0);
   write_segments(6);
-  const RetentionVerdict verdict = retention.decide(rig_->index.ranges(), kNoHold, 0);
+  const RetentionVerdict verdict = retention.decide(rig_->index.ranges(), {kNoHold, kNoHold}, 0);
   collect(verdict.oldest_to_keep);
   EXPECT_LE(rig_->index.total_bytes(), 3u << 20);
   rig_->close_writer();

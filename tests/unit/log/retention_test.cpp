@@ -23,6 +23,7 @@ struct Case {
   Position needed_from;
   std::uint64_t oldest_to_keep;
   RetentionState state;
+  Position firm = kNoHold;  ///< committed, say
 };
 
 class LogRetention : public testing::TestWithParam<Case> {};
@@ -31,6 +32,7 @@ constexpr RetentionState kOk = RetentionState::ok;
 constexpr RetentionState kExtended = RetentionState::extended;
 constexpr RetentionState kAtRisk = RetentionState::at_risk;
 constexpr RetentionState kLost = RetentionState::lost;
+constexpr RetentionState kFull = RetentionState::full;
 
 const Case kCases[] = {
     {"WithoutLimitsEverythingStays", {0, 0, 0}, 10, kNoHold, 11, kOk},
@@ -56,6 +58,16 @@ const Case kCases[] = {
     {"AHoldKeepsTheOld", {0, 60, 0}, 10, 1000, 11, kExtended},
     {"WhatIsAsOldAsAllowedStays", {0, 50, 0}, 10, kNoHold, 15, kOk},
     {"EitherSoftLimitIsEnough", {300, 60, 0}, 10, kNoHold, 18, kOk},
+    {"WhatIsNotCommittedStaysBeyondTheHardLimit", {1, 0, 500, 100}, 10, kNoHold, 11, kFull, 1000},
+    {"WhatIsCommittedInPartStays", {1, 0, 500, 100}, 10, kNoHold, 11, kFull, 1049},
+    {"WhatIsCommittedGoesFirst", {1, 0, 500, 100}, 10, kNoHold, 13, kFull, 1100},
+    {"WhenEnoughIsCommittedNothingIsFull", {1, 0, 500, 100}, 10, kNoHold, 19, kOk, 1450},
+    {"WhatIsNotCommittedExtendsASoftLimit", {500, 0, 0, 100}, 10, kNoHold, 12, kExtended, 1050},
+    {"WhatIsNotCommittedIsNeverTooOld", {0, 60, 0, 100}, 10, kNoHold, 12, kExtended, 1050},
+    {"WhereAnotherSegmentFitsNothingIsFull", {1, 0, 1100, 100}, 10, kNoHold, 11, kAtRisk, 1000},
+    {"WhereNoOtherSegmentFitsItIsFull", {1, 0, 1099, 100}, 10, kNoHold, 11, kFull, 1000},
+    {"WhatIsCommittedAndHeldIsNotFull", {1, 0, 1099, 100}, 10, 1000, 11, kAtRisk, 1500},
+    {"WhatIsFullIsToldBeforeWhatIsLost", {1, 0, 1099, 100}, 10, 992, 11, kFull, 1000},
 };
 
 INSTANTIATE_TEST_SUITE_P(Log, LogRetention, testing::ValuesIn(kCases),
@@ -70,7 +82,8 @@ TEST_P(LogRetention, Holds) {
     retention.on_segment(number, static_cast<Instant>(10 * number));
   }
   const auto ranges = segments(each.segments);
-  const RetentionVerdict verdict = retention.decide(ranges, each.needed_from, 210);
+  const RetentionNeeds needs{each.needed_from, each.firm};
+  const RetentionVerdict verdict = retention.decide(ranges, needs, 210);
   EXPECT_EQ(verdict.oldest_to_keep, each.oldest_to_keep);
   EXPECT_EQ(verdict.state, each.state) << to_string(verdict.state);
 }
@@ -78,13 +91,13 @@ TEST_P(LogRetention, Holds) {
 TEST(LogRetentionStart, WhatWasThereAtTheStartIsNoOlderThanThat) {
   Retention retention({0, 60, 0}, 1000);
   const auto ranges = segments(5);
-  EXPECT_EQ(retention.decide(ranges, kNoHold, 1060).oldest_to_keep, 11u);
-  EXPECT_EQ(retention.decide(ranges, kNoHold, 1061).oldest_to_keep, 14u);
+  EXPECT_EQ(retention.decide(ranges, {kNoHold, kNoHold}, 1060).oldest_to_keep, 11u);
+  EXPECT_EQ(retention.decide(ranges, {kNoHold, kNoHold}, 1061).oldest_to_keep, 14u);
 }
 
 TEST(LogRetentionStart, WithoutSegmentsThereIsNothingToKeep) {
   Retention retention({1, 1, 1}, 0);
-  const RetentionVerdict verdict = retention.decide({}, 0, 100);
+  const RetentionVerdict verdict = retention.decide({}, {0, 0}, 100);
   EXPECT_EQ(verdict.oldest_to_keep, 0u);
   EXPECT_EQ(verdict.state, RetentionState::ok);
 }

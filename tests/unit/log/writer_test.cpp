@@ -143,6 +143,38 @@ TEST_P(LogFiles, WhatWasWrittenIsReadBackOverManySegments) {
   expect_found(500);
 }
 
+TEST_P(LogFiles, WhileItIsHeldAWriterBeginsNoOtherSegmentButWritesWhatItHasTaken) {
+  create();
+  LogWriter writer(reactor_->files(), directory_, options_, recover().start, *this);
+  const auto append = [&] {
+    const LogEnd end = written_.empty() ? LogEnd{} : end_after(written_.back());
+    LogFrame frame = make_frame(end, {1, 1}, 8000);
+    if (writer.append(frame.header, frame.pieces()) != Admission::taken) return false;
+    written_.push_back(std::move(frame));
+    return true;
+  };
+  const auto step = [&] {
+    writer.flush(reactor_->now());
+    if (!writer.idle()) turn();
+  };
+  writer.start();
+  while (!append()) step();
+  writer.hold(true);
+  for (; !writer.wants_segment() || !writer.idle(); step()) append();
+  EXPECT_EQ(durable_, writer.end());
+  EXPECT_FALSE(append());
+  writer.flush(reactor_->now());
+  EXPECT_TRUE(writer.idle());
+  const std::size_t held = written_.size();
+  writer.hold(false);
+  while (!append()) step();
+  while (durable_ < writer.end()) step();
+  writer.stop();
+  while (!writer.idle()) turn();
+  EXPECT_EQ(recover().start.segment, 2u);
+  expect_found(held + 1);
+}
+
 TEST_P(LogFiles, OtherLimitsBeginAnotherSegment) {
   create();
   write(recover().start, 10, 800);

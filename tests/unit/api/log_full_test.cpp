@@ -1,0 +1,310 @@
+// A primary whose log is at its hard limit with what is not committed: what it refuses, what it
+// goes on with, and that it takes writes again by itself.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "quorate/primary.h"
+#include "quorate/replica.h"
+#include "quorate/status.h"
+
+namespace quorate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kRecordBytes = 60'000;
+constexpr std::uint64_t kSegmentBytes = 8u << 20;
+constexpr std::uint64_t kHardBytes = 4 * kSegmentBytes;
+constexpr auto kPatience = 60s;
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// A replica whose program only notes how far the first stream has got; while `stopped`, it stands
+/// in apply.
+class Reader {
+ public:
+  explicit Reader(ReplicaOptions options, bool stopped = false) : stopped_(stopped) {
+    options.install = [this](const Snapshot& snapshot) {
+      ++installed_;
+      end_.store(snapshot.position);
+      return Status(Done{});
+    };
+    replica_.emplace(Replica::open(std::move(options)).value());
+    thread_ = std::thread([this] {
+      static_cast<void>(replica_->run([this](const Record& record) {
+        stopped_.wait(true);
+        if (record.stream != 0) return;
+        EXPECT_EQ(record.begin, end_.load());
+        end_.store(record.end);
+      }));
+    });
+  }
+  ~Reader() {
+    go_on();
+    replica_->stop();
+    thread_.join();
+    replica_->close();
+  }
+  [[nodiscard]] Position applied() const { return end_.load(); }
+  [[nodiscard]] int installed() const { return installed_.load(); }
+  [[nodiscard]] Position durable() const { return status().durable; }
+  [[nodiscard]] ReplicaStreamStatus status() const {
+    const ReplicaReport report = replica_->report();
+    return report.streams.empty() ? ReplicaStreamStatus{} : report.streams[0];
+  }
+  void go_on() {
+    stopped_.store(false);
+    stopped_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> stopped_;
+  std::optional<Replica> replica_;
+  std::thread thread_;
+  std::atomic<Position> end_{0};
+  std::atomic<int> installed_{0};
+};
+
+class LogFull : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = std::filesystem::temp_directory_path() / "quorate-log-full-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    root_ = name;
+    payload_.assign(kRecordBytes, 'x');
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  [[nodiscard]] PrimaryOptions primary_options() const {
+    PrimaryOptions options;
+    options.directory = root_ + "/a";
+    options.storage.segment_bytes = kSegmentBytes;
+    options.storage.retain_bytes = kSegmentBytes;
+    options.storage.retain_bytes_hard = kHardBytes;
+    options.ring_bytes = 1u << 20;
+    options.replicas = {"b", "c"};
+    options.lag.kind = LagPolicy::Kind::drop;
+    options.close_timeout = 10ms;
+    return options;
+  }
+  [[nodiscard]] ReplicaOptions replica_options(const std::string& name,
+                                               const Primary& primary) const {
+    ReplicaOptions options;
+    options.directory = root_ + "/" + name;
+    options.storage.segment_bytes = kSegmentBytes;
+    options.name = name;
+    options.primary = primary.address();
+    options.backoff_min = 5ms;
+    options.backoff_max = 20ms;
+    return options;
+  }
+  [[nodiscard]] ReplicaOptions small_replica_options(const Primary& primary) const {
+    ReplicaOptions options = replica_options("b", primary);
+    options.storage.retain_bytes = kSegmentBytes;
+    options.storage.retain_bytes_hard = kHardBytes;
+    return options;
+  }
+  /// As soon as it is taken, or refused for another reason than that the ring is full.
+  Result<Ticket> append(Primary& primary) {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    for (;;) {
+      auto ticket = primary.append(payload_);
+      const bool busy = !ticket && ticket.error().code == Errc::busy;
+      if (!busy || std::chrono::steady_clock::now() > until) return ticket;
+      primary.stream().wait_space(kRecordBytes, 10ms);
+    }
+  }
+  /// Writes until that is refused because the log is full; the ticket of the last one taken.
+  Ticket fill(Primary& primary) {
+    Ticket last;
+    for (int i = 0; i < 5000; ++i) {
+      const auto ticket = append(primary);
+      if (!ticket) {
+        EXPECT_EQ(ticket.error().code, Errc::log_full) << ticket.error().text;
+        EXPECT_NE(ticket.error().text.find("retain_bytes_hard"), std::string::npos);
+        return last;
+      }
+      last = ticket.value();
+    }
+    ADD_FAILURE() << "300 MB are taken and nothing is refused";
+    return last;
+  }
+  void expect_full(Primary& primary) {
+    EXPECT_TRUE(eventually([&] {
+      return primary.stream().status().retention == RetentionState::full;
+    })) << to_string(primary.stream().status().retention);
+    const StreamStatus status = primary.stream().status();
+    EXPECT_EQ(status.log_first, 0u);
+    EXPECT_LE(status.log_bytes, kHardBytes);
+    EXPECT_GT(status.log_bytes, kHardBytes - kSegmentBytes);
+    EXPECT_GT(status.appended, status.durable) << "the ring is full of what the log cannot take";
+  }
+  /// Takes writes again with nothing else done, and they are released.
+  void expect_resumes(Primary& primary, const Ticket& last) {
+    EXPECT_TRUE(primary.wait(last, semi_sync(1, Level::durable), kPatience).value().released());
+    Ticket again;
+    EXPECT_TRUE(eventually([&] {
+      const auto ticket = append(primary);
+      if (ticket) again = *ticket;
+      return ticket.has_value();
+    }));
+    EXPECT_TRUE(primary.wait(again, semi_sync(1, Level::durable), kPatience).value().released());
+    EXPECT_TRUE(eventually([&] {
+      return primary.stream().status().retention != RetentionState::full;
+    }));
+  }
+
+  std::string root_;
+  std::string payload_;
+};
+
+TEST_F(LogFull, APrimaryWithoutReplicasRefusesWritesAndGoesOnByItselfWhenOneComes) {
+  auto primary = Primary::open(primary_options()).value();
+  const Ticket last = fill(primary);
+  expect_full(primary);
+  EXPECT_FALSE(primary.stream().wait_space(kRecordBytes, 50ms));
+  const auto asked = query_status({.address = primary.address()});
+  ASSERT_TRUE(asked) << asked.error().text;
+  EXPECT_EQ(asked->streams.at(0).retention, RetentionState::full);
+  EXPECT_EQ(asked->streams.at(0).committed, 0u);
+  const Reader b(replica_options("b", primary));
+  expect_resumes(primary, last);
+}
+
+TEST_F(LogFull, AfterwardsAReplicaThatIsBehindTheLogComesBackWithASnapshot) {
+  auto primary = Primary::open(primary_options()).value();
+  Ticket last = fill(primary);
+  const Reader b(replica_options("b", primary));
+  expect_resumes(primary, last);
+  EXPECT_TRUE(eventually([&] {
+    if (const auto ticket = append(primary)) last = *ticket;
+    return primary.stream().status().log_first > 0;
+  })) << "c is away, and what is committed goes at the hard limit";
+  ASSERT_TRUE(primary.wait(last, semi_sync(1, Level::durable), kPatience).value().released());
+  ASSERT_TRUE(eventually([&] { return primary.stream().status().committed >= last.end; }));
+  std::ofstream(root_ + "/state") << last.end;
+  ASSERT_TRUE(primary.stream().offer_snapshot(root_ + "/state", last.end));
+  const Reader c(replica_options("c", primary));
+  EXPECT_TRUE(eventually([&] { return c.applied() >= last.end; })) << c.applied();
+  EXPECT_EQ(c.installed(), 1);
+}
+
+TEST_F(LogFull, APrimaryThatIsOpenedAgainStaysAtItsLimitAndGoesOnByItself) {
+  for (int life = 0; life < 3; ++life) {
+    auto primary = Primary::open(primary_options()).value();
+    fill(primary);
+    expect_full(primary);
+    primary.close();
+  }
+  auto primary = Primary::open(primary_options()).value();
+  const Ticket last = fill(primary);
+  expect_full(primary);
+  const Reader b(replica_options("b", primary));
+  expect_resumes(primary, last);
+}
+
+TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {
+  PrimaryOptions options = primary_options();
+  options.protected_copies = 1;
+  auto primary = Primary::open(options).value();
+  Ticket last;
+  while (last.end < 3 * kHardBytes) {
+    const auto ticket = append(primary);
+    ASSERT_TRUE(ticket) << ticket.error().text;
+    last = *ticket;
+    ASSERT_NE(primary.stream().status().retention, RetentionState::full);
+  }
+  EXPECT_TRUE(primary.wait(last, async(Level::durable), kPatience).value().released());
+  EXPECT_GT(primary.stream().status().log_first, 0u);
+}
+
+TEST_F(LogFull, AReplicaWithASmallerLimitHoldsNobodyUp) {
+  PrimaryOptions options = primary_options();
+  options.storage.retain_bytes_hard = 2 * kHardBytes;
+  options.protected_copies = 3;
+  auto primary = Primary::open(options).value();
+  const Reader b(small_replica_options(primary));
+  const Ticket last = fill(primary);
+  EXPECT_TRUE(eventually([&] { return b.durable() >= primary.stream().status().durable; }))
+      << b.durable();
+  EXPECT_GT(b.durable(), kHardBytes) << "beyond its own limit, as c is away";
+  EXPECT_EQ(b.applied(), 0u);
+  EXPECT_TRUE(eventually([&] { return b.status().retention == RetentionState::full; }));
+  const Reader c(replica_options("c", primary));
+  EXPECT_TRUE(primary.wait(last, sync(Level::applied), kPatience).value().released());
+  EXPECT_EQ(b.applied(), last.end);
+}
+
+TEST_F(LogFull, AReplicaAtItsLimitWaitsForItsProgramAndLosesNothing) {
+  PrimaryOptions options = primary_options();
+  options.protected_copies = 1;
+  options.replicas = {"b"};
+  options.storage.retain_bytes_hard = 4 * kHardBytes;
+  auto primary = Primary::open(options).value();
+  Reader b(small_replica_options(primary), true);
+  Ticket last;
+  while (last.end < 2 * kHardBytes) last = append(primary).value();
+  EXPECT_TRUE(eventually([&] { return b.status().retention == RetentionState::full; }));
+  ASSERT_TRUE(primary.wait(last, async(Level::durable), kPatience).value().released());
+  EXPECT_LE(b.durable(), kHardBytes);
+  b.go_on();
+  EXPECT_TRUE(primary.wait(last, sync(Level::applied), kPatience).value().released());
+  EXPECT_EQ(b.applied(), last.end);
+}
+
+/// More frames wait for its log than it has room for the heads of, and then the primary is another.
+TEST_F(LogFull, AReplicaAtItsLimitGoesOnWithAPrimaryThatWasOpenedAgain) {
+  PrimaryOptions options = primary_options();
+  options.protected_copies = 1;
+  options.replicas = {"b"};
+  options.streams = 2;
+  options.storage.retain_bytes_hard = 4 * kHardBytes;
+  std::optional<Primary> primary(Primary::open(options).value());
+  Reader b(small_replica_options(*primary), true);
+  Ticket last;
+  while (last.end < kHardBytes - kSegmentBytes / 2) last = append(*primary).value();
+  ASSERT_TRUE(primary->wait(last, sync(Level::durable), kPatience).value().released());
+  // Each a frame of its own, as it is awaited.
+  for (int i = 0; i < 10'000; ++i) {
+    last = primary->append(std::string(2000, 's')).value();
+    const bool full = b.status().retention == RetentionState::full;
+    const auto patience = full ? 500ms : std::chrono::milliseconds(kPatience);
+    if (!primary->wait(last, semi_sync(1), patience).value().released()) break;
+  }
+  EXPECT_EQ(b.status().retention, RetentionState::full);
+  ASSERT_TRUE(primary->wait(last, async(Level::durable), kPatience).value().released());
+  options.listen = primary->address();
+  primary->close();
+  primary.reset();
+  primary.emplace(Primary::open(options).value());
+  for (int i = 0; i < 100; ++i) last = append(*primary).value();
+  // The other stream is claimed at the same time, and gets on.
+  for (int i = 0; i < 500; ++i) {
+    const Ticket other = primary->stream(1).append("other").value();
+    ASSERT_TRUE(primary->wait(other, semi_sync(1), kPatience).value().released());
+  }
+  b.go_on();
+  EXPECT_TRUE(primary->wait(last, sync(Level::applied), kPatience).value().released());
+  EXPECT_EQ(b.applied(), last.end);
+}
+
+}  // namespace
+}  // namespace quorate
