@@ -130,6 +130,8 @@ void ReplicaNode::on_ended(const Error& error) {
     if (!resumes_early_) world_.watcher.fail(name() + ": " + error.text);
   } else if (error.code == Errc::needs_full_copy) {
     world_.watcher.fail(name() + " needs a full copy: " + error.text);
+  } else if (error.text.find(": begins at ") != std::string::npos) {
+    world_.watcher.fail(name() + " gave up what its program has not read: " + error.text);
   } else {
     ++counts()[Count::log_failures];
   }
