@@ -45,7 +45,7 @@ void DurableWorld::wipe(std::uint32_t host) {
   oracle_.on_wiped(host - 1);
 }
 
-/// All replicas at once, for so long that the log of the primary comes to its hard limit.
+/// All replicas at once, for so long that the log of the primary comes to its hard limit, if any.
 void DurableWorld::leave_alone() {
   const Instant lasts_ns = dice_.between(6 * kSecond_ns, 12 * kSecond_ns);
   for (std::uint32_t host = 1; host < hosts(); ++host) {

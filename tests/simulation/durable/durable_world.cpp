@@ -109,7 +109,7 @@ DurableResult DurableWorld::run() {
   begin_load();
   if (settings_.snapshots) offer();
   later(dice_.between(0, kSecond_ns), [this] { strike(); });
-  if (settings_.at_hard_limit) {
+  if (settings_.left_alone) {
     later(dice_.between(0, settings_.horizon / 2), [this] { leave_alone(); });
   }
   run_until(settings_.horizon);

@@ -38,6 +38,13 @@ void draw_rules(Settings& settings, Draw& draw) {
   }
 }
 
+void leave_alone(Settings& settings) {
+  settings.left_alone = true;
+  settings.bytes_per_s = 16 * kMiB;
+  settings.load_per_mille = 800;
+  settings.fault_gap_max_ns = 20 * kSecond_ns;
+}
+
 /// A primary that protects nothing but itself goes on at the hard limit, any other stops there when
 /// those it needs are away for long.
 void draw_hard_limit(Settings& settings, Draw& draw) {
@@ -47,13 +54,17 @@ void draw_hard_limit(Settings& settings, Draw& draw) {
     return;
   }
   if (draw.chance(500)) settings.replica.storage.retain_bytes_hard = 32 * kMiB;
-  settings.at_hard_limit = true;
   if (draw.chance(700)) {
     settings.protected_copies = settings.primary.protected_copies = settings.replicas + 1;
   }
-  settings.bytes_per_s = 16 * kMiB;
-  settings.load_per_mille = 800;
-  settings.fault_gap_max_ns = 20 * kSecond_ns;
+  leave_alone(settings);
+}
+
+/// No snapshot stands for what they lack when they come back: all of it is there.
+void draw_long_hold(Settings& settings, Draw& draw) {
+  settings.primary.storage.retain_bytes = 1;
+  if (draw.chance(500)) settings.protected_copies = settings.primary.protected_copies = 1;
+  leave_alone(settings);
 }
 
 }  // namespace
@@ -105,6 +116,8 @@ Settings Settings::draw(std::uint64_t seed, Instant horizon) {
     if (primary.storage.retain_bytes == 0) primary.storage.retain_bytes = 1;
     settings.bytes_per_s = std::max<std::uint64_t>(settings.bytes_per_s, 4 * kMiB);
     if (draw_of_snapshots.chance(500)) draw_hard_limit(settings, draw_of_snapshots);
+  } else if (draw_of_snapshots.chance(150)) {
+    draw_long_hold(settings, draw_of_snapshots);
   }
   settings.disk_latency_max_ns = draw.magnitude(100 * kMicrosecond_ns, 4 * kMillisecond_ns);
   return settings;
@@ -126,7 +139,7 @@ std::string Settings::to_string() const {
          std::to_string(fault_gap_max_ns / kMillisecond_ns) + " ms, " +
          (primary.lag.kind == LagPolicy::Kind::hold ? "hold" : "drop") +
          (snapshots ? ", snapshots" : "") +
-         (at_hard_limit ? ", at the hard limit" : "");
+         (left_alone ? ", left alone" : "");
 }
 
 }  // namespace quorate::simulation::durable

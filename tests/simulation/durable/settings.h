@@ -28,7 +28,7 @@ struct Settings {
   std::uint64_t bytes_per_s = 0;       ///< written while there is load
   std::uint32_t load_per_mille = 0;    ///< of the time
   bool snapshots = false;  ///< replicas take them, and their disks are wiped now and then
-  bool at_hard_limit = false;  ///< all replicas are away for so long that a log has to stop there
+  bool left_alone = false;  ///< all replicas are away for so long that much has to be kept for them
   Instant fault_gap_max_ns = 0;
   Instant disk_latency_max_ns = 0;
   Instant horizon = 0;
