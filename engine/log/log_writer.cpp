@@ -88,6 +88,7 @@ void LogWriter::start() {
     start_.segment == 0 ? maker_.allow(options_.limits.segment_bytes) : maker_.finish();
     return;
   }
+  small_bytes_ = start_.offset;  // as far as is known
   segment_.path = segment_path(directory_, segment_number_);
   files_.open(control_, segment_.path.c_str(), OpenMode::write, direct_);
 }
@@ -217,7 +218,7 @@ void LogWriter::start_write(Unit& unit) {
   sealed_crc_ = seal_unit(header, {slot.buffer, unit.unit_bytes()}, slot.frames_crc);
   const std::uint64_t used = unit.offset + unit.unit_bytes();
   // Of small writes alone, the next segment is there when half of this one is used. Among large
-  // ones they get as many zeros as they need, or the disk would write everything twice for them.
+  // ones there are zeros for what they take, or the disk would write everything twice for them.
   if (unit.unit_bytes() <= kSmallUnit_bytes) maker_.allow(2 * (small_bytes_ += unit.unit_bytes()));
   if (used > options_.limits.segment_bytes / 4 * 3) maker_.finish();
   units_[at] = &unit;

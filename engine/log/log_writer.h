@@ -6,8 +6,8 @@
 // segments, until an error.
 //
 // The first error of a write or a sync ends the log: nothing counts as durable any more that was
-// not reported before. A sync that is tried again proves nothing, so none is. Only want of space
-// for the next segment passes: frames are refused meanwhile, and nothing of them is taken.
+// not reported before. A sync that is tried again proves nothing, so none is. Want of space for the
+// next segment passes, as hold() does: frames are refused meanwhile, and nothing of them is taken.
 
 #include <cstdint>
 #include <span>

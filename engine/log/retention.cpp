@@ -64,6 +64,7 @@ RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges,
   if (needs.from < ranges[oldest].first) verdict.state = RetentionState::lost;
   if (exceeds(kept + limits_.segment_bytes) && is_firm(ranges[oldest])) {
     verdict.state = RetentionState::full;
+    verdict.beyond = exceeds(kept);
   }
   verdict.oldest_to_keep = ranges[oldest].number;
   std::erase_if(begun_, [&](const Begun& b) { return b.number < verdict.oldest_to_keep; });

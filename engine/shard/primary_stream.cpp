@@ -488,6 +488,7 @@ void PrimaryStream::begin_close() {
   ring_.close();
   refusing_.store(true, std::memory_order_release);
   space_waiters_.wake_all();
+  if (log_) log_->lift_limit();
 }
 
 void PrimaryStream::end(StreamState state) {

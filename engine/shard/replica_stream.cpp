@@ -167,9 +167,9 @@ void ReplicaStream::feed() {
 
 bool ReplicaStream::close_log() {
   if (!log_) return true;
-  // What the log has no room for is received again in another life.
-  const bool takes = log_started_ && !log_->failed() && !log_->lacks_space() && !log_->full();
-  if (takes && store()) return false;
+  if (log_started_) log_->lift_limit();
+  // What the disk has no room for is received again in another life.
+  if (log_started_ && !log_->failed() && !log_->lacks_space() && store()) return false;
   feed_->stop();
   if (log_started_) log_->close();
   if (receiver_ && !receiver_->idle()) return false;

@@ -57,6 +57,8 @@ void StreamLog::start() {
 bool StreamLog::append(const wire::FrameHeader& header,
                        std::span<const std::span<const std::byte>> pieces) {
   if (failed_ || phase_ != Phase::open || cutting()) return false;
+  if (full_) retain(reactor_.now());
+  if (beyond_) return false;
   switch (writer_->append(header, pieces)) {
     case log::Admission::taken: return true;
     case log::Admission::busy:
@@ -72,7 +74,7 @@ void StreamLog::flush() {
   writer_->flush(now);
   cut_step();
   // At once, so that the file of the one that goes is there when the next one is made.
-  const bool due = retention_due_ || full_;
+  const bool due = retention_due_ || full_ || (held_ && writer_->wants_segment());
   if (due && !failed_ && phase_ == Phase::open && !cutting()) retain(now);
   tell_full();
 }
@@ -109,17 +111,20 @@ log::RetentionVerdict StreamLog::judge(Instant now) {
   const log::RetentionVerdict verdict = retention_.decide(index_.ranges(), needs, now);
   retention_state_ = verdict.state;
   held_ = false;
-  if (verdict.state == log::RetentionState::full) {
+  // The segment that cuts or begins anew is begun whatever the limits are.
+  const bool parts = start_.parts() && last_segment_ == start_.last_segment;
+  if (verdict.state == log::RetentionState::full && !limit_lifted_ && !parts) {
     const log::SegmentRange* oldest = index_.range_of(verdict.oldest_to_keep);
     held_ = oldest->end <= committed_ || owner_.log_waits_for_commit();
   }
+  beyond_ = held_ && verdict.beyond;
   writer_->hold(held_);
   return verdict;
 }
 
 /// Only when something waits for it: what the last segment has room for is taken.
 void StreamLog::tell_full() {
-  const bool full = held_ && writer_->wants_segment();
+  const bool full = beyond_ || (held_ && writer_->wants_segment());
   if (std::exchange(full_, full) != full) owner_.on_log_changed();
 }
 
@@ -294,7 +299,7 @@ void StreamLog::begin_behind_cut() {
   durable_before_ = writer_->durable();
   cut_ = Cut::starting;
   // The segment that says so is begun whatever the limits are.
-  held_ = false;
+  held_ = beyond_ = false;
   finder_.reset();
   writer_ =
       std::make_unique<log::LogWriter>(reactor_.files(), directory_, options_, start, *this);
@@ -309,6 +314,15 @@ void StreamLog::tell_cut() {
 }
 
 // Closing.
+
+/// What was received or released is not lost by being shut down. It is a ring at most, and a log
+/// that is opened beyond its limit takes nothing.
+void StreamLog::lift_limit() {
+  limit_lifted_ = true;
+  held_ = beyond_ = false;
+  writer_->hold(false);
+  tell_full();
+}
 
 void StreamLog::close() {
   if (phase_ != Phase::open) return;

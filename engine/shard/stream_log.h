@@ -83,6 +83,8 @@ class StreamLog final : public log::LogWriter::Listener,
   /// Nothing is taken meanwhile. Until what was asked for has been told.
   [[nodiscard]] bool cutting() const noexcept { return cut_ != Cut::none; }
 
+  /// The owner takes nothing new any more: what it has is taken, whatever the hard limit is.
+  void lift_limit();
   /// Writes what was taken, remembers that nothing can be torn, and ends. See closed().
   void close();
   [[nodiscard]] bool closed() const noexcept { return phase_ == Phase::closed; }
@@ -171,6 +173,8 @@ class StreamLog final : public log::LogWriter::Listener,
   bool retention_due_ = false;     ///< a segment was begun, so another one may have to go
   bool held_ = false;              ///< no other segment is begun
   bool full_ = false;
+  bool limit_lifted_ = false;
+  bool beyond_ = false;  ///< held, and nothing is taken into the segment that there is either
   std::uint64_t last_segment_ = 0;
   /// Files of older segments are not used again: they may hold what nothing explains, or units of
   /// another size.

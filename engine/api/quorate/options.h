@@ -88,7 +88,7 @@ struct StorageOptions {
   /// What is not committed, so held durably by fewer nodes than PrimaryOptions::protected_copies,
   /// is never given up: no snapshot could stand for it, and no replica could come back. A primary
   /// whose log is at the hard limit with it refuses writes (Errc::log_full, RetentionState::full).
-  /// What it has taken is sent and written as far as there is room, and it takes writes again by
+  /// What it has taken is sent, and written when it is closed at last; it takes writes again by
   /// itself as replicas get on. Who wants writes to go on without replicas sets protected_copies to
   /// 1: what is durable on the primary is committed then, and nothing is ever refused for this.
   ///

@@ -76,7 +76,7 @@ class Stream {
   [[nodiscard]] StreamId id() const noexcept;
   [[nodiscard]] Epoch epoch() const noexcept;
 
-  /// Appends a copy. Errors: busy (nothing was appended), too_large, fenced, closed.
+  /// Appends a copy. Errors: busy, no_space, log_full (all pass), too_large, fenced, closed.
   Result<Ticket> append(std::span<const std::byte> payload) noexcept;
   Result<Ticket> append(std::string_view payload) noexcept;
   /// Like append without the Result: false when busy, too large, fenced or closed. For hot loops.

@@ -48,9 +48,9 @@ enum class RetentionState : std::uint8_t {
   extended,  ///< more than the soft limits ask for, because a replica still needs it
   at_risk,   ///< what a replica needs is near the hard limit
   lost,      ///< a replica needs what is not there any more: it needs a full copy
-  full,      ///< at the hard limit with what is not committed: a primary begins no other segment,
-             ///< and when this one and the ring are full, writes are refused (Errc::log_full) until
-             ///< more is committed. See StorageOptions::retain_bytes_hard
+  full,      ///< at the hard limit. A primary, with what is not committed: when this segment and
+             ///< the ring are full, writes are refused (Errc::log_full). A replica, with what its
+             ///< program has not read: it waits for it. See StorageOptions::retain_bytes_hard
 };
 [[nodiscard]] std::string_view to_string(RetentionState state) noexcept;
 

@@ -147,13 +147,14 @@ class LogFull : public testing::Test {
     ADD_FAILURE() << "300 MB are taken and nothing is refused";
     return last;
   }
-  void expect_full(Primary& primary) {
+  /// `more`: by which an orderly close went beyond the limit.
+  void expect_full(Primary& primary, std::uint64_t more = 0) {
     EXPECT_TRUE(eventually([&] {
       return primary.stream().status().retention == RetentionState::full;
     })) << to_string(primary.stream().status().retention);
     const StreamStatus status = primary.stream().status();
     EXPECT_EQ(status.log_first, 0u);
-    EXPECT_LE(status.log_bytes, kHardBytes);
+    EXPECT_LE(status.log_bytes, kHardBytes + more);
     EXPECT_GT(status.log_bytes, kHardBytes - kSegmentBytes);
     EXPECT_GT(status.appended, status.durable) << "the ring is full of what the log cannot take";
   }
@@ -211,14 +212,28 @@ TEST_F(LogFull, APrimaryThatIsOpenedAgainStaysAtItsLimitAndGoesOnByItself) {
   for (int life = 0; life < 3; ++life) {
     auto primary = Primary::open(primary_options()).value();
     fill(primary);
-    expect_full(primary);
+    expect_full(primary, kSegmentBytes);
     primary.close();
   }
   auto primary = Primary::open(primary_options()).value();
   const Ticket last = fill(primary);
-  expect_full(primary);
+  expect_full(primary, kSegmentBytes);
   const Reader b(replica_options("b", primary));
   expect_resumes(primary, last);
+}
+
+TEST_F(LogFull, ToCloseAPrimaryLosesNothingOfWhatItTook) {
+  PrimaryOptions options = primary_options();
+  options.close_timeout = kPatience;
+  Position end = 0;
+  for (int life = 0; life < 3; ++life) {
+    auto primary = Primary::open(options).value();
+    EXPECT_EQ(primary.stream().status().appended, end);
+    end = fill(primary).end;
+    primary.close();
+  }
+  auto primary = Primary::open(options).value();
+  EXPECT_EQ(primary.stream().status().appended, end);
 }
 
 TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {

@@ -95,6 +95,15 @@ TEST(LogRetentionStart, WhatWasThereAtTheStartIsNoOlderThanThat) {
   EXPECT_EQ(retention.decide(ranges, {kNoHold, kNoHold}, 1061).oldest_to_keep, 14u);
 }
 
+TEST(LogRetentionFull, SaysWhetherItIsBeyondTheLimitAlready) {
+  const auto ranges = segments(5);
+  for (const std::uint64_t hard : {499u, 500u}) {
+    const RetentionVerdict verdict = Retention({1, 0, hard, 100}, 0).decide(ranges, {0, 0}, 100);
+    EXPECT_EQ(verdict.state, RetentionState::full);
+    EXPECT_EQ(verdict.beyond, hard == 499);
+  }
+}
+
 TEST(LogRetentionStart, WithoutSegmentsThereIsNothingToKeep) {
   Retention retention({1, 1, 1}, 0);
   const RetentionVerdict verdict = retention.decide({}, {0, 0}, 100);
