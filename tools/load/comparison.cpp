@@ -30,7 +30,8 @@ Status Comparison::send(double limit_s) {
     const auto payload = std::as_bytes(std::span(&record, 1));
     Stream stream = primary_.stream(id);
     auto ticket = stream.append(payload);
-    while (!ticket && ticket.error().code == Errc::busy && now_s() < limit_s) {
+    const auto waits = [](Errc code) { return code == Errc::busy || code == Errc::log_full; };
+    while (!ticket && waits(ticket.error().code) && now_s() < limit_s) {
       stream.wait_space(payload.size(), std::chrono::milliseconds(50));
       ticket = stream.append(payload);
     }

@@ -78,6 +78,12 @@ bool FaultPlan::is_due(const Fault& fault, std::uint64_t appended) const {
   return !waits && appended >= fault.at_bytes + (since == since_.end() ? 0 : since->second);
 }
 
+std::optional<Fault> FaultPlan::left() const {
+  if (!by_time_.empty()) return by_time_.back();
+  if (!by_bytes_.empty()) return by_bytes_.front();
+  return std::nullopt;
+}
+
 double FaultPlan::wait_s(double elapsed_s) const {
   return by_time_.empty() ? 1e9 : std::max(0.0, by_time_.back().at_s - elapsed_s);
 }

@@ -38,6 +38,8 @@ class FaultPlan {
   /// some fault counts_bytes().
   std::optional<Fault> due(double elapsed_s, std::uint64_t appended);
   [[nodiscard]] bool counts_bytes() const noexcept { return !by_bytes_.empty(); }
+  /// One that was not due yet; none: all were.
+  [[nodiscard]] std::optional<Fault> left() const;
   /// Seconds until the next one that has a time; a large number when there is none.
   [[nodiscard]] double wait_s(double elapsed_s) const;
 

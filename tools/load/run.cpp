@@ -248,8 +248,13 @@ void LoadRun::watch() {
       control_.stop.store(true);
       report_.errors.emplace_back("interrupted");
     }
-    if (writers_done() || now >= give_up_s(now)) return;
+    if (writers_done() || now >= give_up_s(now)) break;
     pause(std::min({Monitor::kInterval_s, faults_.wait_s(now - start_s), give_up_s(now) - now}));
+  }
+  // A run that was to show what becomes of a fault has shown nothing.
+  if (const auto fault = faults_.left(); fault && !interrupted_s_) {
+    report_.errors.push_back(fmt::format("{} of {}: writing ended before it was due",
+                                         to_string(fault->kind), fault->name));
   }
 }
 

@@ -150,10 +150,11 @@ bool Writer::await_space(Lane& lane, std::size_t bytes) {
   const std::int64_t now = now_ns();
   look(now);
   if (space) return !over(now);
-  // A stream that was closed or fenced refuses for another reason than a full ring. The claim that
-  // asks becomes padding should it succeed.
+  // A stream that was closed or fenced refuses for another reason than a full ring, or a log that
+  // waits for replicas. The claim that asks becomes padding should it succeed.
   const auto claim = lane.stream.claim(bytes);
-  if (!claim && claim.error().code != Errc::busy) error_ = claim.error();
+  const Errc code = claim ? Errc::busy : claim.error().code;
+  if (code != Errc::busy && code != Errc::log_full) error_ = claim.error();
   return !over(now);
 }
 

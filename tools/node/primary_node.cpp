@@ -106,7 +106,8 @@ class PrimaryNode {
 
 Result<Ticket> PrimaryNode::append(const std::string& line) {
   auto ticket = stream_.append(line);
-  while (!ticket && ticket.error().code == Errc::busy && !interrupted()) {
+  const auto waits = [](Errc code) { return code == Errc::busy || code == Errc::log_full; };
+  while (!ticket && waits(ticket.error().code) && !interrupted()) {
     stream_.wait_space(line.size(), milliseconds(100));
     ticket = stream_.append(line);
   }

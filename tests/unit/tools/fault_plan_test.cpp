@@ -72,5 +72,16 @@ TEST(FaultPlan, CountsWhatIsAppendedFromTheLastFaultOfThatReplicaThatHasATime) {
   EXPECT_EQ(due(plan, 9, 550), "restart c;");
 }
 
+TEST(FaultPlan, KnowsWhatWasNotDueYet) {
+  FaultPlan plan({{Fault::Kind::kill, "c", 2, 0}, {Fault::Kind::restart, "b", 0, 500}});
+  ASSERT_TRUE(plan.left());
+  EXPECT_EQ(plan.left()->name, "c");
+  EXPECT_EQ(due(plan, 3, 499), "kill c;");
+  ASSERT_TRUE(plan.left());
+  EXPECT_EQ(plan.left()->name, "b");
+  EXPECT_EQ(due(plan, 3, 500), "restart b;");
+  EXPECT_FALSE(plan.left());
+}
+
 }  // namespace
 }  // namespace quorate::tools
