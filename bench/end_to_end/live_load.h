@@ -18,7 +18,7 @@ namespace quorate::bench {
 
 class LiveLoad {
  public:
-  enum class Phase : std::uint8_t { none, alone, beside };
+  enum class Phase : std::uint8_t { none, before, beside, behind };
 
   /// Records carry their index, from `first` on.
   LiveLoad(Stream stream, RuleId rule, std::uint32_t payload_bytes, double records_per_s,
@@ -47,7 +47,7 @@ class LiveLoad {
   void await_release(const Ticket& ticket, double due_s);
   void on_released(double due_s);
   [[nodiscard]] Latencies& of(Phase phase) {
-    return latencies_[phase == Phase::beside ? 1 : 0];
+    return latencies_[static_cast<std::size_t>(phase) - 1];
   }
 
   Stream stream_;
@@ -55,7 +55,8 @@ class LiveLoad {
   std::vector<std::byte> payload_;
   std::uint64_t appended_ = 0;
   Position end_ = 0;
-  std::array<Latencies, 2> latencies_{Latencies(4), Latencies(4)};  ///< the loop's until settled()
+  /// By phase, none left out; the loop's until settled().
+  std::array<Latencies, 3> latencies_{Latencies(4), Latencies(4), Latencies(4)};
   std::atomic<Phase> phase_{Phase::none};
   std::atomic<std::uint64_t> awaited_{0};
   std::atomic<bool> refused_{false};  ///< a burst could not be awaited

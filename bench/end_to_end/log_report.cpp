@@ -46,11 +46,12 @@ const std::vector<Column>& columns() {
       {"recovery_mib_per_s", "recovery MiB/s"},
       {"read_mib_per_s", "plain read MiB/s"},
       {"greatest_mib_per_s", "greatest rate MiB/s"},
-      {"live_p50_alone_us", "live p50 alone us"},
+      {"live_p50_before_us", "live p50 before us"},
       {"live_p50_beside_us", "beside us"},
-      {"live_p99_alone_us", "live p99 alone us"},
+      {"live_p99_before_us", "live p99 before us"},
       {"live_p99_beside_us", "beside us"},
-      {"live_p99_ratio", "beside over alone", 1, 2},
+      {"live_p99_behind_us", "behind us"},
+      {"live_p99_ratio", "beside over the lower", 1, 2},
       {"catch_up_live_s", "catch-up under load s", 1, 2},
       {"catch_up_live_mib_per_s", "MiB/s"},
       {"catch_up_idle_s", "idle s", 1, 2},
@@ -107,7 +108,7 @@ std::vector<Target> targets_of(const LogMeasurement& row) {
     return {at_least(row, "ratio", kRecoveryShare, "of the plain read")};
   }
   return {at_most(row, "grown_mib", kGrownMost_mib, "MiB of memory more with all that lag"),
-          at_most(row, "live_p99_ratio", kLiveFactor, "x the live p99 alone"),
+          at_most(row, "live_p99_ratio", kLiveFactor, "x the live p99 before or behind"),
           at_least(row, "ratio", kCatchUpShare, "of the slowest limit when idle")};
 }
 
