@@ -149,6 +149,8 @@ void StreamHost::run(const shard::OpenedLog& opened) {
     }
     if (taking_ != Taking::none) go_on_with_snapshot(log);
     if (taking_ == Taking::none) append_some(log, left);
+    // Who is alone commits what is durable, and only that may be given up.
+    log.on_committed(durable_);
     log.flush();
     log.keep_house(scheduler_.now());
     note_first(log);
