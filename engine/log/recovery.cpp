@@ -143,10 +143,11 @@ Status Recovery::take_metadata(const Result<std::optional<Metadata>>& loaded) {
   return Done{};
 }
 
-void Recovery::set_fault(const std::string& where, std::string_view why) {
+void Recovery::set_fault(const std::string& where, std::string_view why, const Error& refused) {
   result_.state = RecoveryState::fault;
   result_.why = where + ": ";
   result_.why += why;
+  if (!refused.text.empty()) result_.why.append("; ").append(refused.text);
 }
 
 Status Recovery::scan_segments() {
@@ -271,7 +272,7 @@ bool Recovery::is_cut_before(const FoundSegment& found) const {
 /// Whether this segment is the one after what has been read. Says why not.
 bool Recovery::follows(const FoundSegment& found) {
   const auto refuse = [&](std::string_view why) {
-    set_fault(found.path, why);
+    set_fault(found.path, why, found.refused);
     return false;
   };
   // What was lost between a cut and its place counts no more: else it would not fall on an end.
@@ -304,7 +305,7 @@ bool Recovery::finish_segment(std::size_t at, const SegmentScan& scan) {
                      next.header.previous_unit_crc == scan.end.unit_crc;
   const bool ends = scan.flaw == Flaw::zero || scan.flaw == Flaw::stale || scan.flaw == Flaw::none;
   if (!whole && !ends) {
-    set_fault(place_in(found.path, scan.offset), to_string(scan.flaw));
+    set_fault(place_in(found.path, scan.offset), to_string(scan.flaw), found.refused);
     return false;
   }
   const SegmentRest rest = look_ahead(result_.start.identity, found.header, content_, scan.offset,
@@ -331,7 +332,7 @@ Status Recovery::finish_last(const FoundSegment& last, const SegmentScan& scan) 
   }
   std::string why(to_string(scan.flaw));
   why.append("; ").append(verdict.why);
-  set_fault(place_in(last.path, scan.offset), why);
+  set_fault(place_in(last.path, scan.offset), why, last.refused);
   return Done{};
 }
 

@@ -119,7 +119,7 @@ class Recovery {
   Result<bool> moves_on(const FoundSegment& last, const SegmentScan& scan);
   Status cut(const FoundSegment& last, const TornTail& torn, std::uint64_t window_end);
   Result<NamedFile> make_copy(const FoundSegment& last, std::uint64_t offset);
-  void set_fault(const std::string& where, std::string_view why);
+  void set_fault(const std::string& where, std::string_view why, const Error& refused = Error());
 
   BlockingFiles& files_;
   MetadataFile& metadata_;

@@ -32,8 +32,8 @@ Status SegmentContent::start(const FoundSegment& found) {
 std::span<std::byte> SegmentContent::finish() {
   if (number_ == 0) return {};
   number_ = 0;
-  Error error;
-  const std::uint64_t readable = files_.finish_read(read_, file_, error);
+  error_ = Error();
+  const std::uint64_t readable = files_.finish_read(read_, file_, error_);
   files_.close(file_);
   return bytes_.span().first(readable);
 }
@@ -113,6 +113,7 @@ Status SegmentSet::read_header(FoundSegment& found) {
       found.flaw = decode_segment_header(ConstBlock(block.data(), kBlockBytes), found.header);
       if (found.flaw == Flaw::none) found.flaw = check_header(found);
     }
+    found.refused = error;
   }
   // There may be more segments than a process may have files.
   files_->close(*opened);
@@ -125,7 +126,15 @@ Result<std::span<std::byte>> SegmentSet::read(const FoundSegment& found) {
   } else if (const Status started = content_->start(found); !started) {
     return started.error();
   }
-  return content_->finish();
+  const std::span<std::byte> content = content_->finish();
+  if (!content_->error().text.empty()) note_refused(found.number, content_->error());
+  return content;
+}
+
+void SegmentSet::note_refused(std::uint64_t number, const Error& error) {
+  for (FoundSegment& each : found_) {
+    if (each.number == number) each.refused = error;
+  }
 }
 
 /// An error is told by read(), which tries once more.

@@ -31,6 +31,8 @@ struct FoundSegment {
   /// Frames that end behind it are not told of. It is `cut`, or less where a later segment that
   /// is damaged or missing may have been the one that cut the log there.
   Position visible = kNoCut;
+  /// What the system said when it refused to read it; no text: it did not. As good as damage.
+  Error refused;
 
   [[nodiscard]] bool sound() const noexcept { return flaw == Flaw::none; }
   [[nodiscard]] bool cuts() const noexcept { return sound() && (header.flags & kCut) != 0; }
@@ -53,6 +55,8 @@ class SegmentContent {
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Waits. Lasts until the next start.
   std::span<std::byte> finish();
+  /// Why it could not be read further; no text: the system refused nothing.
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
 
  private:
   BlockingFiles& files_;
@@ -61,6 +65,7 @@ class SegmentContent {
   NamedFile file_;
   AlignedBuffer bytes_;
   FileRead read_;
+  Error error_;
 };
 
 class SegmentSet {
@@ -90,6 +95,7 @@ class SegmentSet {
   void forget_before_anew();
   [[nodiscard]] Flaw check_header(const FoundSegment& found) const;
   [[nodiscard]] std::uint32_t unit_bytes_max() const;
+  void note_refused(std::uint64_t number, const Error& error);
 
   BlockingFiles* files_;
   RecoveryMode mode_;
