@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +21,7 @@
 
 #include "quorate/primary.h"
 #include "quorate/replica.h"
+#include "support/own_mounts.h"
 
 namespace quorate {
 namespace {
@@ -31,23 +30,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kRecordBytes = 60'000;
 constexpr auto kPatience = 60s;
-
-/// "" when this process has mounts of its own from now on, else why not.
-std::string leave_mounts() {
-  const uid_t user = ::getuid();
-  const gid_t group = ::getgid();
-  if (::unshare(CLONE_NEWNS) != 0) {
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-      return std::string("unshare: ") + std::strerror(errno);
-    }
-    // Root in there is who started the test.
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-    std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
-  }
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return {};
-  return std::string("mount of / as private: ") + std::strerror(errno);
-}
 
 /// 48 MiB, of which 16 are taken by the ballast: room for four segments of 8 MiB without it, and
 /// for two more when it is gone. Gone with the process.
