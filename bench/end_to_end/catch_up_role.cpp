@@ -24,9 +24,8 @@ using Phase = LiveLoad::Phase;
 
 constexpr double kSettle_s = 10;
 constexpr std::uint64_t kRings = 4;  ///< after which every page is there that will be
-// The load alone, before a catch-up and behind it: in all about as long as that takes, as a disk
-// that stands still now and then must have the same chance to do so. What is written before adds to
-// what is to be caught up with, so that is the shorter part.
+// The load alone, before a catch-up and behind it. What is written before adds to what is to be
+// caught up with, so that is the shorter part.
 constexpr double kLoadWarmUp_s = 2;
 constexpr double kBefore_s = 4;
 constexpr double kBehind_s = 12;
