@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/loopback.h"
+
 namespace quorate::cluster {
 
 namespace {
@@ -21,13 +23,7 @@ namespace {
 constexpr std::size_t kBuffer_bytes = 64u << 10;
 constexpr int kStep_ms = 2;  ///< between two looks while stalled or slow
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
+using test::loopback;
 
 int stream_socket() { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/loopback.h"
 #include "transport/codec.h"
 #include "wire/crc32c.h"
 #include "wire/version.h"
@@ -57,18 +58,6 @@ core::Hello good_hello(const std::string& node, core::Role role) {
   hello.ring_bytes = 4u << 20;
   return hello;
 }
-
-namespace {
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-}  // namespace
 
 RawPeer::RawPeer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const sockaddr_in address = loopback(port);
