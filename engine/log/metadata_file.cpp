@@ -85,24 +85,28 @@ Result<std::optional<Metadata>> MetadataFile::examine(BlockingFiles& files) {
   return best;
 }
 
-/// A generation of which the operating system gives out neither copy may be the latest, and be read
-/// the next time: that is an error, and no reason to believe in an older one or in none.
+/// A generation without a copy that can be believed, of which the operating system does not give
+/// out both, may be the latest, and be read the next time: that is an error, and no reason to
+/// believe in an older one or in none.
 Result<std::optional<Metadata>> MetadataFile::read(BlockingFiles& files, const NamedFile& file) {
   std::optional<Metadata> best;
   for (const std::uint64_t sequence : {0u, 1u}) {
-    std::size_t refused = 0;
+    Error refused;
+    bool sound = false;
     for (const std::size_t copy : {0u, 1u}) {
       Error error;
       const std::uint64_t offset = metadata_offset(sequence, copy);
       if (files.read(file, block_.span(), error, offset) < kBlockBytes) {
-        if (!error.text.empty() && ++refused == 2) return error;
+        if (!error.text.empty()) refused = error;
         continue;
       }
       Metadata found;
       const Flaw flaw = decode_metadata(block_at(block_, 0), found);
       if (flaw != Flaw::none || found.sequence % 2 != sequence) continue;
+      sound = true;
       if (!best || found.sequence > best->sequence) best = found;
     }
+    if (!sound && !refused.text.empty()) return refused;
   }
   if (best) latest_ = *best;
   return best;

@@ -7,6 +7,8 @@
 //  - A torn tail is copied aside, cut and zeroed, so that no unit of it can come back to life.
 //  - A fault is left as it is: the frames before it are reported, and everything from there on is
 //    unknown, which says nothing about its absence.
+//  - What the operating system refuses to give out is no fault, as the next attempt may read it
+//    whole: nothing is decided then. Only who examines is told of it as of a fault.
 //  - Without metadata that can be believed, the storage has lost its identity: no promise of it
 //    counts any more, and nothing is deleted for that.
 //

@@ -114,6 +114,7 @@ Status SegmentSet::read_header(FoundSegment& found) {
       if (found.flaw == Flaw::none) found.flaw = check_header(found);
     }
     found.refused = error;
+    if (must_be_read() && !error.text.empty()) status = error;
   }
   // There may be more segments than a process may have files.
   files_->close(*opened);
@@ -127,7 +128,10 @@ Result<std::span<std::byte>> SegmentSet::read(const FoundSegment& found) {
     return started.error();
   }
   const std::span<std::byte> content = content_->finish();
-  if (!content_->error().text.empty()) note_refused(found.number, content_->error());
+  const Error& refused = content_->error();
+  if (refused.text.empty()) return content;
+  if (must_be_read()) return refused;
+  note_refused(found.number, refused);
   return content;
 }
 

@@ -31,7 +31,8 @@ struct FoundSegment {
   /// Frames that end behind it are not told of. It is `cut`, or less where a later segment that
   /// is damaged or missing may have been the one that cut the log there.
   Position visible = kNoCut;
-  /// What the system said when it refused to read it; no text: it did not. As good as damage.
+  /// What the system said when it refused to read it; no text: it did not. Only when examining,
+  /// where it is told as damage.
   Error refused;
 
   [[nodiscard]] bool sound() const noexcept { return flaw == Flaw::none; }
@@ -83,7 +84,8 @@ class SegmentSet {
   [[nodiscard]] const FoundSegment* anew() const noexcept;
   [[nodiscard]] std::vector<FoundSegment>& all() noexcept { return found_; }
 
-  /// What can be read of it. Lasts until the next call.
+  /// What can be read of it. Lasts until the next call. When repairing, what the system refuses to
+  /// give out is an error: it may be whole, and be read the next time.
   Result<std::span<std::byte>> read(const FoundSegment& found);
   /// Begins to read what read() is going to be asked for next, while what it gave last is used.
   void read_ahead(const FoundSegment& found);
@@ -94,6 +96,7 @@ class SegmentSet {
   Status place_cuts();
   void forget_before_anew();
   [[nodiscard]] Flaw check_header(const FoundSegment& found) const;
+  [[nodiscard]] bool must_be_read() const noexcept { return mode_ == RecoveryMode::repair; }
   [[nodiscard]] std::uint32_t unit_bytes_max() const;
   void note_refused(std::uint64_t number, const Error& error);
 

@@ -128,16 +128,23 @@ class Finder {
     return ids;
   }
 
-  std::optional<core::HeldSnapshot> read(std::uint64_t id, StreamId stream) {
+  /// None: there is nothing of it that can be used. An error says nothing about what is there.
+  Result<std::optional<core::HeldSnapshot>> read(std::uint64_t id, StreamId stream) {
+    using Held = std::optional<core::HeldSnapshot>;
     core::HeldSnapshot held;
-    if (!read_head(id, held.head) || held.head.id != id || held.head.stream != stream) return {};
+    const auto sound = read_head(id, held.head);
+    if (!sound) return sound.error();
+    if (!*sound || held.head.id != id || held.head.stream != stream) return Held();
     const auto data = bytes_of(id, SnapshotFile::data);
-    held.whole = !held.head.has_file || data == held.head.bytes;
-    held.bytes = held.whole ? held.head.bytes
-                            : std::min(bytes_of(id, SnapshotFile::part).value_or(0),
-                                       held.head.bytes);
-    if (held.whole || bytes_of(id, SnapshotFile::part)) return held;
-    return {};
+    if (!data) return data.error();
+    held.whole = !held.head.has_file || *data == held.head.bytes;
+    held.bytes = held.head.bytes;
+    if (held.whole) return Held(held);
+    const auto part = bytes_of(id, SnapshotFile::part);
+    if (!part) return part.error();
+    if (!*part) return Held();
+    held.bytes = std::min(**part, held.head.bytes);
+    return Held(held);
   }
 
   /// What cannot be removed takes space and does no other harm: it is found again.
@@ -152,27 +159,32 @@ class Finder {
     return directory_ + "/" + snapshot_name(id, file);
   }
 
-  bool read_head(std::uint64_t id, core::SnapshotHead& head) {
+  [[nodiscard]] bool listed(std::uint64_t id, SnapshotFile which) const {
+    return std::find(names_.begin(), names_.end(), snapshot_name(id, which)) != names_.end();
+  }
+
+  /// False: it is missing or damaged.
+  Result<bool> read_head(std::uint64_t id, core::SnapshotHead& head) {
+    if (!listed(id, SnapshotFile::head)) return false;
     auto file = files_.open(path(id, SnapshotFile::head), reactor::OpenMode::read);
-    if (!file) return false;
+    if (!file) return file.error();
     log::AlignedBuffer block(log::kBlockBytes);
     Error error;
     const std::uint64_t read = files_.read(*file, block.span(), error);
     files_.close(*file);
+    if (!error.text.empty()) return error;
     return read == log::kBlockBytes &&
            decode_snapshot_head(log::ConstBlock(block.data(), log::kBlockBytes), head);
   }
 
-  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint64_t id, SnapshotFile which) {
-    if (std::find(names_.begin(), names_.end(), snapshot_name(id, which)) == names_.end()) {
-      return std::nullopt;
-    }
+  Result<std::optional<std::uint64_t>> bytes_of(std::uint64_t id, SnapshotFile which) {
+    if (!listed(id, which)) return std::optional<std::uint64_t>();
     auto file = files_.open(path(id, which), reactor::OpenMode::read);
-    if (!file) return std::nullopt;
+    if (!file) return file.error();
     const auto bytes = files_.files().size(file->file);
     files_.close(*file);
-    if (!bytes) return std::nullopt;
-    return *bytes;
+    if (!bytes) return bytes.error();
+    return std::optional<std::uint64_t>(*bytes);
   }
 
   log::BlockingFiles& files_;
@@ -188,7 +200,9 @@ Result<FoundSnapshots> find_snapshots(log::BlockingFiles& files, const std::stri
   if (auto listed = finder.list(); !listed) return listed.error();
   FoundSnapshots found;
   for (const std::uint64_t id : finder.ids()) {
-    const auto held = finder.read(id, stream);
+    const auto read = finder.read(id, stream);
+    if (!read) return read.error();
+    const std::optional<core::HeldSnapshot>& held = *read;
     if (!held) continue;
     const Position position = held->head.position;
     if (held->whole && position >= first && position <= end) {

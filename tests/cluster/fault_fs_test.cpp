@@ -295,6 +295,29 @@ TEST_P(FaultFs, AWriteThatMovesLessIsGoneOnWith) {
   EXPECT_TRUE(lines_in(disk_->behind("a")) == told);
 }
 
+/// No primary is there from which it could come again.
+TEST_P(FaultFs, AReplicaThatCannotReadItsLogEndsAndKeepsWhatItAcknowledged) {
+  start_primary(at("a"), {"--replicas=b", "--mode=sync", "--echo"});
+  b_ = replica("b", disk_->at("b"));
+  const Lines told{"first", std::string(kLong_bytes, 'x'), "last"};
+  for (const std::string& line : told) release(line, 2);
+  primary_->kill();
+  b_->kill();
+  const auto before = content_of(disk_->behind("b/stream-00000"));
+  for (const int number : {1, 2, 3, 6}) {
+    disk_->deal("read EIO " + std::to_string(number) + " segment-");
+    b_ = replica("b", disk_->at("b"));
+    EXPECT_EQ(b_->exit_code(), 1);
+    EXPECT_PRED2(has, b_->said(), "read of " + disk_->at("b") + kSegment +
+                                      ": Input/output error; nothing in " + disk_->at("b") +
+                                      "/stream-00000 was given up for it");
+    EXPECT_GE(disk_->heal(), 1u);
+    EXPECT_TRUE(content_of(disk_->behind("b/stream-00000")) == before) << number;
+  }
+  start_primary(disk_->at("b"), {"--name=b", "--mode=async", "--echo"});
+  EXPECT_TRUE(lines_in(disk_->behind("b")) == told);
+}
+
 TEST_P(FaultFs, AReadErrorWhileOpeningIsToldAndNothingIsCut) {
   start_primary(disk_->at("a"), {"--mode=async", "--echo"});
   const Lines told{"first", std::string(kLong_bytes, 'x'), "last"};

@@ -1,6 +1,7 @@
 #pragma once
 
-// Files in memory that can only be read, for tests that recover one directory very often.
+// Files in memory that can only be read, for tests that recover one directory very often, or from
+// a disk with places that cannot be read.
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,12 @@ class MemoryFiles final : public reactor::Files {
   /// By path; to be changed between two recoveries.
   std::map<std::string, std::vector<std::byte>> content;
   std::map<std::string, std::uint64_t> bytes_read;  ///< by path
+  /// A read that touches it answers EIO; no path: none is.
+  struct Unreadable {
+    std::string path;
+    std::uint64_t from = 0;
+    std::uint64_t bytes = 0;
+  } unreadable;
 
   /// Completes what was started.
   void turn() { completed_.deliver(); }
@@ -36,6 +43,7 @@ class MemoryFiles final : public reactor::Files {
     const Opened& opened = opened_[static_cast<std::size_t>(file.id)];
     const std::vector<std::byte>& bytes = *opened.bytes;
     std::uint64_t count = 0;
+    if (refuses(opened.path, buffers, offset)) return done(operation, -EIO);
     for (const iovec& buffer : buffers) {
       const std::uint64_t at = std::min<std::uint64_t>(offset + count, bytes.size());
       const std::size_t part = std::min<std::uint64_t>(buffer.iov_len, bytes.size() - at);
@@ -59,7 +67,9 @@ class MemoryFiles final : public reactor::Files {
     return std::uint64_t{opened_[static_cast<std::size_t>(file.id)].bytes->size()};
   }
 
-  // Nothing that only looks at a log does any of these.
+  void sync(reactor::Operation& operation, reactor::File) override { done(operation, 0); }
+
+  // Nothing that only reads a log does any of these.
   void preallocate(reactor::Operation&, reactor::File, std::uint64_t, std::uint64_t) override {
     UNREACHABLE();
   }
@@ -67,13 +77,19 @@ class MemoryFiles final : public reactor::Files {
              bool) override {
     UNREACHABLE();
   }
-  void sync(reactor::Operation&, reactor::File) override { UNREACHABLE(); }
   void truncate(reactor::Operation&, reactor::File, std::uint64_t) override { UNREACHABLE(); }
   void rename(reactor::Operation&, const char*, const char*) override { UNREACHABLE(); }
   void remove(reactor::Operation&, const char*) override { UNREACHABLE(); }
   Status make_directory(const std::string&) override { UNREACHABLE(); }
 
  private:
+  [[nodiscard]] bool refuses(const std::string& path, std::span<const iovec> buffers,
+                             std::uint64_t offset) const {
+    std::uint64_t bytes = 0;
+    for (const iovec& buffer : buffers) bytes += buffer.iov_len;
+    return path == unreadable.path && offset < unreadable.from + unreadable.bytes &&
+           unreadable.from < offset + bytes;
+  }
   void done(reactor::Operation& operation, std::int32_t result) {
     operation.state = reactor::Operation::State::started;
     completed_.push(operation, result);
