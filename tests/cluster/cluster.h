@@ -18,7 +18,7 @@ namespace quorate::cluster {
 inline constexpr double kPatience_s = 60;
 
 /// Sanitizers keep what was freed and a shadow of the rest, so memory says nothing under them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef QUORATE_SANITIZED
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;

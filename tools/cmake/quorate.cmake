@@ -26,13 +26,14 @@ function(quorate_target_defaults target)
   if(QUORATE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${QUORATE_SANITIZE}
                            -fno-sanitize-recover=all)
+    target_compile_definitions(${target} PRIVATE QUORATE_SANITIZED)
     target_link_options(${target} PUBLIC -fsanitize=${QUORATE_SANITIZE})
   endif()
 endfunction()
 
 # Several sources at once, where QUORATE_TOGETHER asks for it: most of their time goes into the
 # headers of gtest, fmt and CLI11, which are then read once. Names in their unnamed namespaces must
-# differ. What users run is never built so.
+# differ. The library is never built so.
 function(quorate_may_be_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${QUORATE_TOGETHER})
 endfunction()

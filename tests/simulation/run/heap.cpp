@@ -9,7 +9,7 @@
 #include <new>
 
 // Sanitizers have operators of their own.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef QUORATE_SANITIZED
 
 namespace {
 

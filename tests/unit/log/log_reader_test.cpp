@@ -9,13 +9,13 @@
 namespace quorate::log {
 namespace {
 
-struct Setup {
+struct ReaderSetup {
   const char* name;
   Backend backend;
   bool direct;
 };
 
-class Reading : public testing::TestWithParam<Setup> {
+class Reading : public testing::TestWithParam<ReaderSetup> {
  protected:
   void SetUp() override {
     rig_ = std::make_unique<LogRig>(GetParam().backend, GetParam().direct);
@@ -43,15 +43,17 @@ class Reading : public testing::TestWithParam<Setup> {
   std::unique_ptr<LogRig> rig_;
 };
 
-std::string setup_name(const testing::TestParamInfo<Setup>& info) { return info.param.name; }
+std::string reader_setup_name(const testing::TestParamInfo<ReaderSetup>& info) {
+  return info.param.name;
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Log, Reading,
-    testing::Values(Setup{"io_uring", Backend::io_uring, true},
-                    Setup{"io_uring_synced", Backend::io_uring, false},
-                    Setup{"epoll", Backend::epoll, true},
-                    Setup{"epoll_synced", Backend::epoll, false}),
-    setup_name);
+    testing::Values(ReaderSetup{"io_uring", Backend::io_uring, true},
+                    ReaderSetup{"io_uring_synced", Backend::io_uring, false},
+                    ReaderSetup{"epoll", Backend::epoll, true},
+                    ReaderSetup{"epoll_synced", Backend::epoll, false}),
+    reader_setup_name);
 
 TEST_P(Reading, FollowsTheWriterAcrossSegments) {
   auto reader = rig_->make_reader();

@@ -26,7 +26,7 @@ using wire::MessageType;
 constexpr std::size_t kPiece = 60'000;
 
 /// Sanitizers keep what was freed, so memory says nothing under them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef QUORATE_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -12,17 +12,17 @@
 namespace quorate::shard {
 namespace {
 
-constexpr StreamId kStream = 3;
-constexpr Position kPosition = 400;
-const std::string kDirectory = "/node/stream";
+constexpr StreamId kFoundStream = 3;
+constexpr Position kFoundAt = 400;
+const std::string kFoundIn = "/node/stream";
 
 /// One that is whole, at the beginning of the log. Its files cannot be removed: that would abort.
 class FoundSnapshotFiles : public testing::Test {
  protected:
   void SetUp() override {
-    head_.stream = kStream;
+    head_.stream = kFoundStream;
     head_.id = 7;
-    head_.position = head_.program = kPosition;
+    head_.position = head_.program = kFoundAt;
     head_.epoch = {5, 1};
     head_.bytes = 100;
     head_.has_file = true;
@@ -32,11 +32,11 @@ class FoundSnapshotFiles : public testing::Test {
     files_.content[path(SnapshotFile::data)].resize(head_.bytes);
   }
   [[nodiscard]] std::string path(SnapshotFile which) const {
-    return kDirectory + '/' + snapshot_name(head_.id, which);
+    return kFoundIn + '/' + snapshot_name(head_.id, which);
   }
   Result<FoundSnapshots> find() {
     log::BlockingFiles blocking(files_, [this] { files_.turn(); });
-    return find_snapshots(blocking, kDirectory, kStream, kPosition, 2 * kPosition);
+    return find_snapshots(blocking, kFoundIn, kFoundStream, kFoundAt, 2 * kFoundAt);
   }
 
   core::SnapshotHead head_;
