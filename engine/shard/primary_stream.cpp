@@ -363,7 +363,9 @@ void PrimaryStream::on_log_durable(Position durable) {
 void PrimaryStream::on_log_changed() {
   lacks_space_.store(log_->lacks_space(), std::memory_order_release);
   const bool full = log_->full();
-  if (log_full_.exchange(full, std::memory_order_acq_rel) != full) {
+  const bool changed = log_full_.exchange(full, std::memory_order_acq_rel) != full;
+  // What is closed takes no writes again: its limit is lifted, and nothing more is committed.
+  if (changed && state() == StreamState::open) {
     shard_.trace(full ? TraceLevel::warning : TraceLevel::info,
                  "stream " + std::to_string(id()) +
                      (full ? ": the log is at its hard limit with what is not committed; writes "
