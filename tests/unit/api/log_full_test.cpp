@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -239,6 +240,57 @@ TEST_F(LogFull, ToCloseAPrimaryLosesNothingOfWhatItTook) {
   }
   auto primary = Primary::open(options).value();
   EXPECT_EQ(primary.stream().status().appended, end);
+}
+
+TEST_F(LogFull, ToCloseAPrimaryIsNotToldAsIfItTookWritesAgain) {
+  std::atomic<int> full{0};
+  std::atomic<int> again{0};
+  PrimaryOptions options = primary_options();
+  options.close_timeout = kPatience;
+  options.engine.trace = [&](TraceLevel, std::string_view line) {
+    if (line.find("writes are refused until") != std::string_view::npos) ++full;
+    if (line.find("writes are taken again") != std::string_view::npos) ++again;
+  };
+  auto primary = Primary::open(options).value();
+  fill(primary);
+  primary.close();
+  EXPECT_EQ(full, 1);
+  EXPECT_EQ(again, 0);
+}
+
+/// Its log begins behind what was committed, so whoever comes in b's place needs a snapshot.
+TEST_F(LogFull, WhenTheOnlyOtherHolderDiedForGoodToProtectOneCopyIsTheWayOut) {
+  PrimaryOptions options = primary_options();
+  options.replicas = {"b"};
+  std::optional<Primary> primary(Primary::open(options).value());
+  options.listen = primary->address();
+  Ticket last;
+  {
+    const Reader b(replica_options("b", *primary));
+    while (primary->stream().status().log_first == 0) last = append(*primary).value();
+  }
+  std::filesystem::remove_all(root_ + "/b");
+  last = fill(*primary);
+  std::ofstream(root_ + "/state") << last.end;
+  const auto refused = primary->stream().offer_snapshot(root_ + "/state", last.end);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::busy) << "it is not committed";
+  const Reader b(replica_options("b", *primary));
+  EXPECT_TRUE(eventually([&] { return primary->stream().status().snapshot_wanted; }));
+  options.close_timeout = kPatience;
+  for (const std::uint32_t copies : {1u, 2u}) {
+    primary->close();
+    options.protected_copies = copies;
+    primary.reset();
+    primary.emplace(Primary::open(options).value());
+    if (copies == 1) {
+      ASSERT_TRUE(eventually([&] { return primary->stream().status().committed >= last.end; }));
+      ASSERT_TRUE(primary->stream().offer_snapshot(root_ + "/state", last.end));
+    }
+    last = append(*primary).value();
+    EXPECT_TRUE(primary->wait(last, sync(Level::applied), kPatience).value().released());
+  }
+  EXPECT_EQ(b.installed(), 1);
 }
 
 TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <vector>
 
 namespace quorate::log {
 namespace {
@@ -47,7 +46,7 @@ LogLimit limit_in(Limit state) {
 }
 
 const Limit kAllLimits[] = {Limit::within, Limit::gives_way, Limit::last_segment,
-                         Limit::beyond, Limit::parting,   Limit::lifted};
+                            Limit::beyond, Limit::parting,   Limit::lifted};
 /// Those in which it does what the last verdict says, whatever was before.
 const Limit kJudgedLimits[] = {Limit::within, Limit::gives_way, Limit::last_segment, Limit::beyond};
 
@@ -80,7 +79,7 @@ const Judgement kJudgements[] = {
 class LogLimitVerdict : public testing::TestWithParam<Judgement> {};
 
 INSTANTIATE_TEST_SUITE_P(Log, LogLimitVerdict, testing::ValuesIn(kJudgements),
-                         [](const testing::TestParamInfo<Judgement>& each) { return each.param.name; });
+                         [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(LogLimitVerdict, HoldsWhateverWasBefore) {
   const Judgement& each = GetParam();
