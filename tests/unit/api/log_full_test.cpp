@@ -134,6 +134,16 @@ class LogFull : public testing::Test {
       primary.stream().wait_space(payload.size(), 10ms);
     }
   }
+  /// Also while the log is full.
+  Ticket append_at_last(Primary& primary) {
+    Ticket taken;
+    EXPECT_TRUE(eventually([&] {
+      const auto ticket = append(primary);
+      if (ticket) taken = *ticket;
+      return ticket.has_value();
+    }));
+    return taken;
+  }
   /// Writes until that is refused because the log is full; the ticket of the last one taken.
   Ticket fill(Primary& primary) {
     Ticket last;
@@ -163,12 +173,7 @@ class LogFull : public testing::Test {
   /// Takes writes again with nothing else done, and they are released.
   void expect_resumes(Primary& primary, const Ticket& last) {
     EXPECT_TRUE(primary.wait(last, semi_sync(1, Level::durable), kPatience).value().released());
-    Ticket again;
-    EXPECT_TRUE(eventually([&] {
-      const auto ticket = append(primary);
-      if (ticket) again = *ticket;
-      return ticket.has_value();
-    }));
+    const Ticket again = append_at_last(primary);
     EXPECT_TRUE(primary.wait(again, semi_sync(1, Level::durable), kPatience).value().released());
     EXPECT_TRUE(eventually([&] {
       return primary.stream().status().retention != RetentionState::full;
@@ -256,41 +261,6 @@ TEST_F(LogFull, ToCloseAPrimaryIsNotToldAsIfItTookWritesAgain) {
   primary.close();
   EXPECT_EQ(full, 1);
   EXPECT_EQ(again, 0);
-}
-
-/// Its log begins behind what was committed, so whoever comes in b's place needs a snapshot.
-TEST_F(LogFull, WhenTheOnlyOtherHolderDiedForGoodToProtectOneCopyIsTheWayOut) {
-  PrimaryOptions options = primary_options();
-  options.replicas = {"b"};
-  std::optional<Primary> primary(Primary::open(options).value());
-  options.listen = primary->address();
-  Ticket last;
-  {
-    const Reader b(replica_options("b", *primary));
-    while (primary->stream().status().log_first == 0) last = append(*primary).value();
-  }
-  std::filesystem::remove_all(root_ + "/b");
-  last = fill(*primary);
-  std::ofstream(root_ + "/state") << last.end;
-  const auto refused = primary->stream().offer_snapshot(root_ + "/state", last.end);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Errc::busy) << "it is not committed";
-  const Reader b(replica_options("b", *primary));
-  EXPECT_TRUE(eventually([&] { return primary->stream().status().snapshot_wanted; }));
-  options.close_timeout = kPatience;
-  for (const std::uint32_t copies : {1u, 2u}) {
-    primary->close();
-    options.protected_copies = copies;
-    primary.reset();
-    primary.emplace(Primary::open(options).value());
-    if (copies == 1) {
-      ASSERT_TRUE(eventually([&] { return primary->stream().status().committed >= last.end; }));
-      ASSERT_TRUE(primary->stream().offer_snapshot(root_ + "/state", last.end));
-    }
-    last = append(*primary).value();
-    EXPECT_TRUE(primary->wait(last, sync(Level::applied), kPatience).value().released());
-  }
-  EXPECT_EQ(b.installed(), 1);
 }
 
 TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {
