@@ -59,7 +59,7 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
   ring_.attach(ring.data(), config.ring_bytes, config.max_record_bytes, start);
   sealed_.store(start);
   durable_.store(start);
-  committed_.store(config.machine.committed);
+  committed_.store(machine_.committed());
   reclaimed_ = start;
   if (opened == nullptr) return;
   const log::LogEnd& end = opened->found.start.end;
@@ -70,6 +70,7 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
     log_epochs_.push_back({each.epoch, each.end});
   }
   log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, config.log, *this);
+  log_->on_committed(machine_.committed());
   snapshots_ = std::make_unique<SnapshotShelf>(shard, *log_, id(), config.log_is_state);
 }
 
