@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <set>
 #include <string>
 
@@ -22,6 +23,8 @@ constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::uint64_t kSegmentMin_bytes = 8u << 20;
 constexpr std::uint64_t kSegmentMax_bytes = 1u << 30;
 constexpr std::uint64_t kSegmentUnit_bytes = 1u << 20;
+/// Nanoseconds of more do not fit in 64 bits.
+constexpr std::int64_t kAgeMax_s = std::numeric_limits<std::int64_t>::max() / 1'000'000'000;
 
 Error wrong(const std::string& field, const std::string& found, const std::string& allowed) {
   return Error(Errc::invalid_option, field + ": found " + found + ", allowed " + allowed);
@@ -63,13 +66,17 @@ Status is_storage(const std::string& directory, const StorageOptions& storage,
       !range) {
     return range;
   }
+  // Two segments stay in any case and a third is written before the oldest goes, so that with fewer
+  // than four hardly anything could be held for anybody.
   const std::uint64_t hard_min = std::max(storage.retain_bytes, 4 * storage.segment_bytes);
   if (storage.retain_bytes_hard != 0 && storage.retain_bytes_hard < hard_min) {
     return wrong("storage.retain_bytes_hard", std::to_string(storage.retain_bytes_hard),
-                 "0 or at least " + std::to_string(hard_min));
+                 "0 or at least " + std::to_string(hard_min) +
+                     " (storage.retain_bytes, and four of storage.segment_bytes)");
   }
-  if (storage.retain_age.count() < 0) {
-    return wrong("storage.retain_age", std::to_string(storage.retain_age.count()) + " s", "0…");
+  if (storage.retain_age.count() < 0 || storage.retain_age.count() > kAgeMax_s) {
+    return wrong("storage.retain_age", std::to_string(storage.retain_age.count()) + " s",
+                 "0…" + std::to_string(kAgeMax_s) + " s");
   }
   if (storage.segment_bytes % kSegmentUnit_bytes == 0) return Done{};
   return wrong("storage.segment_bytes", std::to_string(storage.segment_bytes),

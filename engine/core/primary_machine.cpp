@@ -42,6 +42,9 @@ PrimaryMachine::PrimaryMachine(const PrimaryConfig& config) noexcept : config_(c
   awaited_[index_of(level)] = true;
   sealed_ = durable_ = config.start;
   committed_ = config.committed;
+  // Who protects nothing but itself has committed all it begins with, also if nothing more comes.
+  PrimaryEffects nobody_to_tell;
+  recompute(nobody_to_tell);
 }
 
 Position PrimaryMachine::own(Level level) const noexcept {

@@ -67,6 +67,7 @@ RetentionVerdict Retention::decide(std::span<const SegmentRange> ranges,
     verdict.beyond = exceeds(kept);
   }
   verdict.oldest_to_keep = ranges[oldest].number;
+  verdict.oldest_end = ranges[oldest].end;
   std::erase_if(begun_, [&](const Begun& b) { return b.number < verdict.oldest_to_keep; });
   return verdict;
 }

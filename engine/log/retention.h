@@ -45,6 +45,7 @@ enum class RetentionState : std::uint8_t {
 
 struct RetentionVerdict {
   std::uint64_t oldest_to_keep = 0;  ///< number of a segment; 0: there is none
+  Position oldest_end = 0;           ///< of that segment
   RetentionState state = RetentionState::ok;
   bool beyond = false;  ///< of the hard limit already, by what is kept firmly
 };

@@ -59,7 +59,7 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
   ring_.attach(ring.data(), config.ring_bytes, config.max_record_bytes, start);
   sealed_.store(start);
   durable_.store(start);
-  committed_.store(config.machine.committed);
+  committed_.store(machine_.committed());
   reclaimed_ = start;
   if (opened == nullptr) return;
   const log::LogEnd& end = opened->found.start.end;
@@ -70,6 +70,7 @@ PrimaryStream::PrimaryStream(PrimaryDriver& driver, Shard& shard, base::RingAren
     log_epochs_.push_back({each.epoch, each.end});
   }
   log_ = std::make_unique<StreamLog>(shard.reactor(), *opened, config.log, *this);
+  log_->on_committed(machine_.committed());
   snapshots_ = std::make_unique<SnapshotShelf>(shard, *log_, id(), config.log_is_state);
 }
 
@@ -363,7 +364,9 @@ void PrimaryStream::on_log_durable(Position durable) {
 void PrimaryStream::on_log_changed() {
   lacks_space_.store(log_->lacks_space(), std::memory_order_release);
   const bool full = log_->full();
-  if (log_full_.exchange(full, std::memory_order_acq_rel) != full) {
+  const bool changed = log_full_.exchange(full, std::memory_order_acq_rel) != full;
+  // What is closed takes no writes again: its limit is lifted, and nothing more is committed.
+  if (changed && state() == StreamState::open) {
     shard_.trace(full ? TraceLevel::warning : TraceLevel::info,
                  "stream " + std::to_string(id()) +
                      (full ? ": the log is at its hard limit with what is not committed; writes "

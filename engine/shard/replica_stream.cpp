@@ -300,22 +300,28 @@ void ReplicaStream::keep_house(Instant now) {
 /// For what is not committed it goes on: that is bounded by the primary, and what others wait for
 /// may be this very acknowledgement. It waits for its own program only.
 void ReplicaStream::tell_limit() {
-  const bool full = log_->retention() == log::RetentionState::full;
+  using log::LimitState;
   // The two enums are one list, told by two layers.
   retention_.store(static_cast<RetentionState>(log_->retention()), std::memory_order_relaxed);
-  const Limit limit = log_->held() ? Limit::waits : full ? Limit::gives_way : Limit::within;
+  LimitState limit = log_->limit();
+  // Told as one: it waits.
+  if (limit == LimitState::beyond) limit = LimitState::last_segment;
+  if (limit == LimitState::parting || limit == LimitState::lifted) return;
   if (std::exchange(limit_, limit) == limit) return;
   const std::string name = "stream " + std::to_string(machine_.config().stream);
   switch (limit) {
-    case Limit::within:
+    case LimitState::within:
       return shard_.trace(TraceLevel::info, name + ": the log is within its hard limit again");
-    case Limit::gives_way:
+    case LimitState::gives_way:
       return shard_.trace(TraceLevel::warning, name + ": the log goes beyond its hard limit with "
                                                       "what is not committed");
-    case Limit::waits:
+    case LimitState::last_segment:
       return shard_.trace(TraceLevel::warning,
                           name + ": the log is at its hard limit with what the program has not "
                                  "read; until it has, no more is received than there is room for");
+    case LimitState::beyond:
+    case LimitState::parting:
+    case LimitState::lifted: return;
   }
 }
 

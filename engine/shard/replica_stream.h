@@ -139,11 +139,8 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   void on_installed();
 
   core::ReplicaMachine machine_;
-  /// Whether its log is at the hard limit, and what that comes to.
-  enum class Limit : std::uint8_t { within, gives_way, waits };
-
   std::unique_ptr<StreamLog> log_;
-  Limit limit_ = Limit::within;
+  log::LimitState limit_ = log::LimitState::within;  ///< as was told last
   bool log_started_ = false;
   base::Fifo<Waiting> waiting_;
   std::optional<Position> cut_at_;

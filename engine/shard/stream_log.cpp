@@ -29,6 +29,7 @@ StreamLog::StreamLog(reactor::Reactor& reactor, const OpenedLog& opened,
       writer_(std::make_unique<log::LogWriter>(reactor.files(), directory_, options_, start_,
                                                *this)),
       retention_(opened.retention, reactor.now()),
+      limit_(start_.parts()),
       collector_(reactor.files(), opened.directory, *this),
       // What was made ahead is not begun, and is made again.
       last_segment_(start_.parts() ? start_.last_segment : start_.segment),
@@ -57,8 +58,8 @@ void StreamLog::start() {
 bool StreamLog::append(const wire::FrameHeader& header,
                        std::span<const std::span<const std::byte>> pieces) {
   if (failed_ || phase_ != Phase::open || cutting()) return false;
-  if (full_) retain(reactor_.now());
-  if (beyond_) return false;
+  if (full()) retain(reactor_.now());
+  if (!limit_.takes()) return false;
   switch (writer_->append(header, pieces)) {
     case log::Admission::taken: return true;
     case log::Admission::busy:
@@ -74,7 +75,7 @@ void StreamLog::flush() {
   writer_->flush(now);
   cut_step();
   // At once, so that the file of the one that goes is there when the next one is made.
-  const bool due = retention_due_ || full_ || (held_ && writer_->wants_segment());
+  const bool due = retention_due_ || full() || (limit_.holds() && writer_->wants_segment());
   if (due && !failed_ && phase_ == Phase::open && !cutting()) retain(now);
   tell_full();
 }
@@ -110,22 +111,13 @@ log::RetentionVerdict StreamLog::judge(Instant now) {
                                   std::min(committed_, owner_.log_firm_from())};
   const log::RetentionVerdict verdict = retention_.decide(index_.ranges(), needs, now);
   retention_state_ = verdict.state;
-  held_ = false;
-  // The segment that cuts or begins anew is begun whatever the limits are.
-  const bool parts = start_.parts() && last_segment_ == start_.last_segment;
-  if (verdict.state == log::RetentionState::full && !limit_lifted_ && !parts) {
-    const log::SegmentRange* oldest = index_.range_of(verdict.oldest_to_keep);
-    held_ = oldest->end <= committed_ || owner_.log_waits_for_commit();
-  }
-  beyond_ = held_ && verdict.beyond;
-  writer_->hold(held_);
+  limit_.on_verdict(verdict, committed_, owner_.log_waits_for_commit());
+  writer_->hold(limit_.holds());
   return verdict;
 }
 
-/// Only when something waits for it: what the last segment has room for is taken.
 void StreamLog::tell_full() {
-  const bool full = beyond_ || (held_ && writer_->wants_segment());
-  if (std::exchange(full_, full) != full) owner_.on_log_changed();
+  if (limit_.update_full(writer_->wants_segment())) owner_.on_log_changed();
 }
 
 /// A reader begins nothing that metadata does not count any more, and then it goes.
@@ -193,6 +185,7 @@ void StreamLog::on_durable(Position durable) {
 }
 
 void StreamLog::on_segment_begun(const log::SegmentHeader& header) {
+  limit_.on_segment_begun();
   last_segment_ = header.number;
   retention_due_ = true;
   if (header.flags != 0) recycled_from_ = header.number;
@@ -298,8 +291,7 @@ void StreamLog::begin_behind_cut() {
   start.last_segment = last_segment_;
   durable_before_ = writer_->durable();
   cut_ = Cut::starting;
-  // The segment that says so is begun whatever the limits are.
-  held_ = beyond_ = false;
+  limit_.on_parting();
   finder_.reset();
   writer_ =
       std::make_unique<log::LogWriter>(reactor_.files(), directory_, options_, start, *this);
@@ -315,12 +307,11 @@ void StreamLog::tell_cut() {
 
 // Closing.
 
-/// What was received or released is not lost by being shut down. It is a ring at most, and a log
-/// that is opened beyond its limit takes nothing.
+/// What was received or released is not lost by being shut down. It is a ring at most in each life,
+/// as a log that is opened beyond its limit takes nothing before.
 void StreamLog::lift_limit() {
-  limit_lifted_ = true;
-  held_ = beyond_ = false;
-  writer_->hold(false);
+  limit_.lift();
+  writer_->hold(limit_.holds());
   tell_full();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "log/log_limit.h"
 #include "log/log_reader.h"
 #include "log/log_writer.h"
 #include "log/metadata_file.h"
@@ -108,10 +109,10 @@ class StreamLog final : public log::LogWriter::Listener,
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   [[nodiscard]] bool lacks_space() const noexcept { return !no_space_.text.empty(); }
   /// It stands at its hard limit, and nothing of it may go. Frames are refused; it goes on by
-  /// itself when its oldest segment may.
-  [[nodiscard]] bool full() const noexcept { return full_; }
-  /// It is going to be, when its last segment is: no other one is begun.
-  [[nodiscard]] bool held() const noexcept { return held_; }
+  /// itself when its oldest segment may. Changes are told by on_log_changed().
+  [[nodiscard]] bool full() const noexcept { return limit_.full(); }
+  /// Whether it is going to be.
+  [[nodiscard]] log::LimitState limit() const noexcept { return limit_.state(); }
   /// Of a failure or of a full disk.
   [[nodiscard]] const Error& error() const noexcept { return failed_ ? failure_ : no_space_; }
   /// A write has not ended for a long time. Nothing is wrong yet, but nothing gets durable.
@@ -168,13 +169,10 @@ class StreamLog final : public log::LogWriter::Listener,
   std::unique_ptr<log::LogWriter> writer_;
   log::Retention retention_;
   log::RetentionState retention_state_ = log::RetentionState::ok;
+  log::LogLimit limit_;
   log::SegmentCollector collector_;
   std::uint64_t oldest_kept_ = 0;  ///< metadata is to say so, and then what is before it goes
   bool retention_due_ = false;     ///< a segment was begun, so another one may have to go
-  bool held_ = false;              ///< no other segment is begun
-  bool full_ = false;
-  bool limit_lifted_ = false;
-  bool beyond_ = false;  ///< held, and nothing is taken into the segment that there is either
   std::uint64_t last_segment_ = 0;
   /// Files of older segments are not used again: they may hold what nothing explains, or units of
   /// another size.

@@ -82,8 +82,9 @@ struct StorageOptions {
   bool direct = true;  ///< past the page cache where the file system can; false: through it
 
   /// Of each stream, what is older than both allow goes, a segment at a time, unless a replica or
-  /// the program still needs it. What somebody needs is kept up to the hard limit, and lost to them
-  /// behind it: the log never fills the disk for the sake of who is away.
+  /// the program still needs it. What somebody needs is kept up to the hard limit. There a primary
+  /// goes on without replicas that are away, and what they lack is lost to them: the log never
+  /// fills the disk for their sake. A replica waits there for its own program, as told below.
   ///
   /// What is not committed, so held durably by fewer nodes than PrimaryOptions::protected_copies,
   /// is never given up: no snapshot could stand for it, and no replica could come back. A primary
@@ -91,15 +92,18 @@ struct StorageOptions {
   /// What it has taken is sent, and written when it is closed at last; it takes writes again by
   /// itself as replicas get on. Who wants writes to go on without replicas sets protected_copies to
   /// 1: what is durable on the primary is committed then, and nothing is ever refused for this.
+  /// That is also the way out when those that had it died for good: see protected_copies.
   ///
   /// On a replica the hard limit gives way to what is not committed: of that it holds no more than
   /// its primary, which is bounded by its own limit, and a ring. Were it to stop instead, it could
   /// be what keeps others' writes from being released, and not hear that they are committed. At the
-  /// limit with what is committed it waits for its own program, which has not read that yet.
+  /// limit with what is committed it waits for its own program, which has not read that yet: it
+  /// receives another ring at most, and acknowledges nothing as durable, so that rules that need it
+  /// wait too, until the program reads on. What that has read, and not yet confirmed, goes there.
   std::uint64_t retain_bytes = 1u << 30;       ///< 0: no limit
-  std::chrono::seconds retain_age{0};          ///< 0: no limit
+  std::chrono::seconds retain_age{0};          ///< 0: no limit; at most 9,223,372,036
   std::uint64_t retain_bytes_hard = 4ull << 30;  ///< 0: no limit; at least retain_bytes and
-                                                 ///< four segments
+                                                 ///< four segments, which are two rings
 };
 
 inline constexpr std::uint32_t kLoggedStreamsMax = 256;        ///< of a node with a directory
@@ -124,6 +128,12 @@ struct PrimaryOptions {
   /// Copies (primary included) of the protected rule: replicas expose a record to their program
   /// once that many nodes have it; with a directory, once it is durable there, so that a replica
   /// without a directory never counts. 0: a majority of the configuration.
+  ///
+  /// When a primary refuses writes (Errc::log_full) because the only other holders of what is not
+  /// committed died for good, one that takes their place and lacks what the log no longer has
+  /// cannot join: a snapshot must be of what is committed, and the program's state is ahead of it.
+  /// Opened with 1, the primary commits what its own log has. Then a snapshot can be offered, and
+  /// when the new replica has caught up, the primary is opened with the old number again.
   std::uint32_t protected_copies = 0;
 
   /// Rules registered on every stream at open. Others are registered when first used.

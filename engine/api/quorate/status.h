@@ -50,7 +50,8 @@ enum class RetentionState : std::uint8_t {
   lost,      ///< a replica needs what is not there any more: it needs a full copy
   full,      ///< at the hard limit. A primary, with what is not committed: when this segment and
              ///< the ring are full, writes are refused (Errc::log_full). A replica, with what its
-             ///< program has not read: it waits for it. See StorageOptions::retain_bytes_hard
+             ///< program has not read, for which it waits, or with what is not committed, for
+             ///< which it goes on. See StorageOptions::retain_bytes_hard
 };
 [[nodiscard]] std::string_view to_string(RetentionState state) noexcept;
 

@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -133,6 +134,16 @@ class LogFull : public testing::Test {
       primary.stream().wait_space(payload.size(), 10ms);
     }
   }
+  /// Also while the log is full.
+  Ticket append_at_last(Primary& primary) {
+    Ticket taken;
+    EXPECT_TRUE(eventually([&] {
+      const auto ticket = append(primary);
+      if (ticket) taken = *ticket;
+      return ticket.has_value();
+    }));
+    return taken;
+  }
   /// Writes until that is refused because the log is full; the ticket of the last one taken.
   Ticket fill(Primary& primary) {
     Ticket last;
@@ -162,12 +173,7 @@ class LogFull : public testing::Test {
   /// Takes writes again with nothing else done, and they are released.
   void expect_resumes(Primary& primary, const Ticket& last) {
     EXPECT_TRUE(primary.wait(last, semi_sync(1, Level::durable), kPatience).value().released());
-    Ticket again;
-    EXPECT_TRUE(eventually([&] {
-      const auto ticket = append(primary);
-      if (ticket) again = *ticket;
-      return ticket.has_value();
-    }));
+    const Ticket again = append_at_last(primary);
     EXPECT_TRUE(primary.wait(again, semi_sync(1, Level::durable), kPatience).value().released());
     EXPECT_TRUE(eventually([&] {
       return primary.stream().status().retention != RetentionState::full;
@@ -239,6 +245,22 @@ TEST_F(LogFull, ToCloseAPrimaryLosesNothingOfWhatItTook) {
   }
   auto primary = Primary::open(options).value();
   EXPECT_EQ(primary.stream().status().appended, end);
+}
+
+TEST_F(LogFull, ToCloseAPrimaryIsNotToldAsIfItTookWritesAgain) {
+  std::atomic<int> full{0};
+  std::atomic<int> again{0};
+  PrimaryOptions options = primary_options();
+  options.close_timeout = kPatience;
+  options.engine.trace = [&](TraceLevel, std::string_view line) {
+    if (line.find("writes are refused until") != std::string_view::npos) ++full;
+    if (line.find("writes are taken again") != std::string_view::npos) ++again;
+  };
+  auto primary = Primary::open(options).value();
+  fill(primary);
+  primary.close();
+  EXPECT_EQ(full, 1);
+  EXPECT_EQ(again, 0);
 }
 
 TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {

@@ -69,6 +69,23 @@ TEST(PrimaryOptionsBounds, EachFieldNamesItsRange) {
         "storage.segment_bytes", "1048576", "8388608…1073741824"},
        {[](O& o) { o.directory = "d", o.storage.segment_bytes = (8u << 20) + 4096; },
         "storage.segment_bytes", "8392704", "multiples of 1048576"},
+       {[](O& o) {
+          o.directory = "d", o.ring_bytes = 32u << 20;
+          o.storage.segment_bytes = 8u << 20;
+        },
+        "storage.segment_bytes", "8388608", "16777216…1073741824"},
+       {[](O& o) { o.directory = "d", o.storage.retain_bytes_hard = (256u << 20) - 1; },
+        "storage.retain_bytes_hard", "268435455",
+        "0 or at least 1073741824 (storage.retain_bytes, and four of storage.segment_bytes)"},
+       {[](O& o) {
+          o.directory = "d", o.storage.retain_bytes = 0;
+          o.storage.retain_bytes_hard = (256u << 20) - 1;
+        },
+        "storage.retain_bytes_hard", "268435455", "0 or at least 268435456"},
+       {[](O& o) { o.directory = "d", o.storage.retain_age = -1s; }, "storage.retain_age", "-1 s",
+        "0…9223372036 s"},
+       {[](O& o) { o.directory = "d", o.storage.retain_age = std::chrono::seconds::max(); },
+        "storage.retain_age", "9223372036854775807 s", "0…9223372036 s"},
        {[](O& o) { o.directory = "d", o.streams = 257; }, "streams", "257", "1…256"},
        {[](O& o) { o.cluster = ""; }, "cluster", "0 bytes", "1…64 bytes"},
        {[&](O& o) { o.cluster = long_name; }, "cluster", "65 bytes", "1…64 bytes"},
@@ -113,6 +130,8 @@ TEST(ReplicaOptionsBounds, EachFieldNamesItsRange) {
   expect_each_refused<O>(
       {}, {{[](O& o) { o.directory = "/d", o.ring_bytes = 256u << 20; }, "ring_bytes", "268435456",
             "with a directory at most 134217728"},
+           {[](O& o) { o.directory = "d", o.storage.retain_bytes_hard = 1; },
+            "storage.retain_bytes_hard", "1", "0 or at least 1073741824"},
            {[](O& o) { o.cluster = ""; }, "cluster", "0 bytes", "1…64 bytes"},
            {[](O& o) { o.name = ""; }, "name", "0 bytes", "1…64 bytes"},
            {[](O& o) { o.ring_bytes = 65536; }, "ring_bytes", "65536", "524288…1073741824"},
@@ -146,6 +165,21 @@ TEST(OptionsBounds, TheLimitsThemselvesAreAllowed) {
   replica.ring_bytes = 512u << 10;
   replica.backoff_min = replica.backoff_max = 1ms;
   EXPECT_TRUE(replica.validate()) << replica.validate().error().text;
+}
+
+TEST(OptionsBounds, TheLimitsOfALogThemselvesAreAllowed) {
+  PrimaryOptions options;
+  options.directory = "d";
+  options.ring_bytes = 16u << 20;
+  options.storage.segment_bytes = 8u << 20;
+  options.storage.retain_bytes = options.storage.retain_bytes_hard = 32u << 20;
+  options.storage.retain_age = std::chrono::seconds(9'223'372'036);
+  EXPECT_TRUE(options.validate()) << options.validate().error().text;
+  options.storage.retain_bytes = 0;
+  EXPECT_TRUE(options.validate()) << options.validate().error().text;
+  options.storage.retain_bytes = ~std::uint64_t{0};
+  options.storage.retain_bytes_hard = 0;
+  EXPECT_TRUE(options.validate()) << options.validate().error().text;
 }
 
 TEST(OptionsBounds, OpeningChecksThem) {

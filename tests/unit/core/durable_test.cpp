@@ -51,6 +51,12 @@ TEST_F(DurablePrimary, BeginsWhereItsLogEndsAndKnowsWhatWasCommitted) {
   EXPECT_EQ(rig.machine.committed(), 400u);
 }
 
+TEST_F(DurablePrimary, ThatProtectsNothingButItselfBeginsWithAllOfItsLogCommitted) {
+  EXPECT_EQ(PrimaryMachine(durable_config(2, 1)).committed(), kStart);
+  EXPECT_EQ(PrimaryMachine(durable_config(0, 1)).committed(), kStart);
+  EXPECT_EQ(PrimaryMachine(durable_config(2, 3)).committed(), 400u);
+}
+
 TEST_F(DurablePrimary, DoesNotCountItselfBeforeItsOwnDiskHasIt) {
   const auto async_durable = rig.rule(0, 0, Level::durable);
   const auto async_received = rig.rule(0, 0, Level::received);

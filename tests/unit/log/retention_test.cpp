@@ -85,6 +85,7 @@ TEST_P(LogRetention, Holds) {
   const RetentionNeeds needs{each.needed_from, each.firm};
   const RetentionVerdict verdict = retention.decide(ranges, needs, 210);
   EXPECT_EQ(verdict.oldest_to_keep, each.oldest_to_keep);
+  EXPECT_EQ(verdict.oldest_end, 1050 + 50 * (verdict.oldest_to_keep - 11));
   EXPECT_EQ(verdict.state, each.state) << to_string(verdict.state);
 }
 
