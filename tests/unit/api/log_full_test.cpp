@@ -298,7 +298,7 @@ class FullOfFrames : public LogFull {
     LogFull::SetUp();
     options_ = primary_options();
     options_.protected_copies = 1;
-    options_.replicas = {"b"};
+    options_.catch_ups_max = 1;
     options_.streams = 2;
     options_.storage.retain_bytes_hard = 4 * kHardBytes;
     primary_.emplace(Primary::open(options_).value());
@@ -328,7 +328,7 @@ class FullOfFrames : public LogFull {
   /// Nothing is lost when its program goes on.
   void expect_goes_on() {
     b_->go_on();
-    EXPECT_TRUE(primary_->wait(last_, sync(Level::applied), kPatience).value().released());
+    EXPECT_TRUE(eventually([&] { return b_->applied() >= last_.end; })) << b_->applied();
     EXPECT_EQ(b_->applied(), last_.end);
   }
 
@@ -341,7 +341,7 @@ class FullOfFrames : public LogFull {
   /// Of so small frames the replica's ring has room for more than of their heads.
   void fill_with_frames() {
     while (last_.end < kHardBytes - kSegmentBytes / 2) last_ = append(*primary_).value();
-    ASSERT_TRUE(primary_->wait(last_, sync(Level::durable), kPatience).value().released());
+    ASSERT_TRUE(primary_->wait(last_, semi_sync(1, Level::durable), kPatience).value().released());
     // Each is a frame of its own, as it is awaited.
     bool received = true;
     for (int i = 0; i < 30'000 && received; ++i) {
@@ -367,6 +367,16 @@ TEST_F(FullOfFrames, TheOtherStreamGoesOnWhileThePrimarysRingMovesOn) {
   for (int i = 0; i < 100; ++i) last_ = append(*primary_).value();
   expect_other_goes_on(100);
   ASSERT_LT(b_->status().received, last_.end);
+  expect_goes_on();
+}
+
+TEST_F(FullOfFrames, ItMakesWayForAnotherReplicaToCatchUp) {
+  for (int i = 0; i < 100; ++i) last_ = append(*primary_).value();
+  ASSERT_TRUE(eventually([&] {
+    return primary_->stream().status().replicas[0].state == ReplicaStatus::State::catching_up;
+  }));
+  const Reader c(replica_options("c", *primary_));
+  EXPECT_TRUE(eventually([&] { return c.applied() >= last_.end; })) << c.applied();
   expect_goes_on();
 }
 
