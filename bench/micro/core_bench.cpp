@@ -60,7 +60,7 @@ void primary_step(benchmark::State& state) {
     effects.clear();
     machine.on_sealed(end, effects);
     for (std::uint32_t i = 0; i < 2; ++i) {
-      machine.on_send_started(i, machine.sendable(i).end);
+      machine.on_send_started(i, machine.sendable(i).end, 1);
       machine.on_send_finished(i);
     }
     for (std::uint32_t i = 0; i < 2; ++i) {

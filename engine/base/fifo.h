@@ -3,8 +3,7 @@
 // A queue of bounded length whose memory is taken once, when it is made. Used on one thread.
 
 #include <cstddef>
-#include <utility>
-#include <vector>
+#include <memory>
 
 #include "base/check.h"
 
@@ -13,15 +12,17 @@ namespace quorate::base {
 template <typename T>
 class Fifo {
  public:
-  explicit Fifo(std::size_t capacity) : items_(capacity) {}
+  explicit Fifo(std::size_t capacity)
+      : items_(std::make_unique_for_overwrite<T[]>(capacity)), capacity_(capacity) {}
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] bool full() const noexcept { return count_ == items_.size(); }
+  [[nodiscard]] bool full() const noexcept { return count_ == capacity_; }
 
-  void push(const T& item) {
+  /// Returns the item to be filled in.
+  T& push() {
     CHECK(!full());
-    items_[(first_ + count_++) % items_.size()] = item;
+    return items_[(first_ + count_++) % capacity_];
   }
   [[nodiscard]] T& front() noexcept {
     DCHECK(!empty());
@@ -29,13 +30,14 @@ class Fifo {
   }
   void pop() noexcept {
     DCHECK(!empty());
-    first_ = (first_ + 1) % items_.size();
-    --count_;
+    // From the beginning again when it can be: what never was needed is never touched.
+    first_ = --count_ == 0 ? 0 : (first_ + 1) % capacity_;
   }
   void clear() noexcept { first_ = count_ = 0; }
 
  private:
-  std::vector<T> items_;
+  std::unique_ptr<T[]> items_;
+  std::size_t capacity_;
   std::size_t first_ = 0;
   std::size_t count_ = 0;
 };

@@ -1,10 +1,20 @@
 #include "core/frame_index.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/check.h"
 
 namespace quorate::core {
+
+namespace {
+constexpr std::uint64_t kRingBytesPerFrame = 1024;
+}  // namespace
+
+std::uint32_t frame_slots_for(std::uint64_t ring_bytes) noexcept {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(std::bit_floor(ring_bytes / kRingBytesPerFrame), 64, 16384));
+}
 
 FrameIndex::FrameIndex(std::span<FrameEntry> entries) noexcept : entries_(entries) {
   CHECK(std::has_single_bit(entries.size()));

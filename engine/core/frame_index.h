@@ -11,6 +11,11 @@
 
 namespace quorate::core {
 
+/// Frames of a ring whose heads are kept beside it, on a primary and on a replica: a power of two.
+/// Lone small writes fill these before the ring. On a primary a slot takes a quarter of the ring
+/// bytes that it stands for, so how far back a replica can resume is bounded by both.
+std::uint32_t frame_slots_for(std::uint64_t ring_bytes) noexcept;
+
 struct FrameEntry {
   Position begin = 0;
   Position end = 0;

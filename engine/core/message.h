@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/frame_credit.h"
 #include "quorate/types.h"
 
 namespace quorate::core {
@@ -71,6 +72,8 @@ struct ResumeClaim {
   std::uint32_t checksum = 0;  ///< its header checksum
   std::uint64_t incarnation = 0;
   Position credit_limit = 0;
+  std::uint32_t frames = 0;  ///< received by this process, as Acknowledgement::frame_limit counts
+  std::uint32_t frame_limit = kFramesUnlimited;
 };
 
 enum class Verdict : std::uint8_t {
@@ -106,6 +109,8 @@ struct Acknowledgement {
   Position durable = 0;
   Position applied = 0;
   Position credit_limit = 0;  ///< frames may be sent up to here: the replica's storage has room
+  /// And up to that many, of those that this process ever received: see core/frame_credit.h.
+  std::uint32_t frame_limit = kFramesUnlimited;
 };
 
 struct Commit {

@@ -196,6 +196,7 @@ ResumeVerdict PrimaryMachine::on_resume(std::uint32_t index, const ResumeClaim& 
   replica.state = ReplicaState::streaming;
   replica.sent = replica.pin = replica.received = claim.position;
   replica.credit_limit = std::max(claim.credit_limit, claim.position);
+  replica.frames = FrameCredit(claim.frames, claim.frame_limit);
   replica.barren = true;
   replica.progress_at = patience_from;
   if (QUORATE_MUTANT(restart_unnoticed)) {
@@ -228,6 +229,7 @@ PrimaryMachine::AckVerdict PrimaryMachine::on_acknowledgement(std::uint32_t inde
   replica.durable = std::max(replica.durable, ack.durable);
   replica.applied = std::max(replica.applied, ack.applied);
   replica.credit_limit = std::max(replica.credit_limit, ack.credit_limit);
+  replica.frames.raise(ack.frame_limit);
   recompute(effects);
   return AckVerdict::counted;
 }
@@ -237,11 +239,13 @@ void PrimaryMachine::on_fed(std::uint32_t index, Position end) noexcept {
   if (replica.state == ReplicaState::catching_up) replica.sent = replica.pin = end;
 }
 
-void PrimaryMachine::on_send_started(std::uint32_t index, Position end) noexcept {
+void PrimaryMachine::on_send_started(std::uint32_t index, Position end,
+                                     std::uint32_t frames) noexcept {
   ReplicaProgress& replica = replicas_[index];
   CHECK(replica.state == ReplicaState::streaming && replica.pin == replica.sent);
   CHECK(end > replica.sent && end <= sealed_);
   replica.sent = end;
+  replica.frames.on_sent(frames);
 }
 
 void PrimaryMachine::on_send_finished(std::uint32_t index) noexcept {
@@ -251,10 +255,12 @@ void PrimaryMachine::on_send_finished(std::uint32_t index) noexcept {
   if (replica.state == ReplicaState::parked) replica.state = ReplicaState::streaming;
 }
 
-void PrimaryMachine::on_send_cut(std::uint32_t index, Position sent) noexcept {
+void PrimaryMachine::on_send_cut(std::uint32_t index, Position sent,
+                                 std::uint32_t frames) noexcept {
   ReplicaProgress& replica = replicas_[index];
   CHECK(sent >= replica.pin && sent <= replica.sent);
   replica.sent = replica.pin = sent;
+  replica.frames.on_cut(frames);
 }
 
 void PrimaryMachine::on_drained(std::uint32_t index, Position reclaimed,
@@ -418,8 +424,10 @@ Position PrimaryMachine::reclaim(Position wanted, Instant now, PrimaryEffects& e
 PrimaryMachine::Range PrimaryMachine::sendable(std::uint32_t index) const noexcept {
   const ReplicaProgress& replica = replicas_[index];
   if (replica.state != ReplicaState::streaming || replica.pin != replica.sent) return {};
-  if (QUORATE_MUTANT(credit_ignored)) return {replica.sent, sealed_};
-  return {replica.sent, std::min(sealed_, replica.credit_limit)};
+  if (QUORATE_MUTANT(credit_ignored)) return {replica.sent, sealed_, kFramesUnlimited};
+  const std::uint32_t frames = replica.frames.left();
+  if (frames == 0) return {};
+  return {replica.sent, std::min(sealed_, replica.credit_limit), frames};
 }
 
 }  // namespace quorate::core

@@ -49,6 +49,7 @@ struct ReplicaProgress {
   Position durable = 0;
   Position applied = 0;
   Position credit_limit = 0;
+  FrameCredit frames;
   bool holds = true;         ///< false once dropped: it no longer makes append busy
   bool barren = false;       ///< its session has brought no progress: the next gets no new patience
   bool outpaced = false;     ///< had its courtesy: holds nobody until it has caught up
@@ -119,12 +120,13 @@ class PrimaryMachine {
   /// frames up to here. From then on what it acknowledges counts like anybody's.
   void on_fed(std::uint32_t replica, Position end) noexcept;
 
-  void on_send_started(std::uint32_t replica, Position end) noexcept;
+  void on_send_started(std::uint32_t replica, Position end, std::uint32_t frames) noexcept;
   /// The send in flight went out whole. If it was to be parked it got away in time: it streams.
   void on_send_finished(std::uint32_t replica) noexcept;
   /// The send in flight was cut: what is before `sent`, a frame end, was sent or copied; what is
-  /// behind it will be sent again. A parked replica stays so until its connection has drained.
-  void on_send_cut(std::uint32_t replica, Position sent) noexcept;
+  /// behind it, `frames` of those that were started, will be sent again. A parked replica stays so
+  /// until its connection has drained.
+  void on_send_cut(std::uint32_t replica, Position sent, std::uint32_t frames) noexcept;
   /// A parked replica's connection has drained: it streams again if the ring still has its next
   /// byte, else it is lost.
   void on_drained(std::uint32_t replica, Position reclaimed, PrimaryEffects& effects) noexcept;
@@ -162,10 +164,12 @@ class PrimaryMachine {
 
   /// The range that may be sent to a replica now: from its `sent` to the smaller of what is sealed
   /// and its credit (a frame may start below the credit only if it also ends there: the driver
-  /// checks ends). Empty while it is not streaming or a send is in flight.
+  /// checks ends), and of that so many frames. Empty while it is not streaming, a send is in flight
+  /// or it has no room for another frame.
   struct Range {
     Position begin = 0;
     Position end = 0;
+    std::uint32_t frames = 0;
     [[nodiscard]] bool empty() const { return begin >= end; }
   };
   [[nodiscard]] Range sendable(std::uint32_t replica) const noexcept;

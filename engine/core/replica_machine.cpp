@@ -63,8 +63,8 @@ void ReplicaMachine::end_session() noexcept {
 }
 
 ResumeClaim ReplicaMachine::claim() const noexcept {
-  return {config_.stream, last_epoch_,  received_, last_checksum_, config_.incarnation,
-          credit_limit()};
+  return {config_.stream,       last_epoch_,    received_, last_checksum_,
+          config_.incarnation, credit_limit(), frames_,   frame_limit()};
 }
 
 bool ReplicaMachine::on_verdict(const ResumeVerdict& verdict) noexcept {
@@ -118,6 +118,7 @@ void ReplicaMachine::on_truncated(Position end, const Epoch& epoch,
                                   std::uint32_t checksum) noexcept {
   CHECK(end <= received_ && end >= committed());
   received_ = durable_ = stored_ = end;
+  stored_frames_ = frames_;
   last_epoch_ = epoch;
   last_checksum_ = checksum;
   granted_ = 0;
@@ -128,6 +129,7 @@ void ReplicaMachine::on_begun_anew(Position end, const Epoch& epoch,
                                    std::uint32_t checksum) noexcept {
   CHECK(config_.takes_snapshots && end >= received_ && state_ != State::streaming);
   received_ = durable_ = stored_ = end;
+  stored_frames_ = frames_;
   last_epoch_ = epoch;
   last_checksum_ = checksum;
   // It is of what the primary knew to be committed.
@@ -154,18 +156,22 @@ FrameVerdict ReplicaMachine::check_frame(const FrameInfo& frame, State expected)
   if (frame.previous_epoch != last_epoch_ || frame.previous_checksum != last_checksum_) {
     return FrameVerdict::mismatch;
   }
-  return frame.end > credit_limit() ? FrameVerdict::no_credit : FrameVerdict::accept;
+  const bool fits = frame.end <= credit_limit() && !out_of_frames();
+  return fits ? FrameVerdict::accept : FrameVerdict::no_credit;
 }
 
 void ReplicaMachine::on_frame(const FrameInfo& frame) noexcept {
   CHECK(frame.begin == received_ || QUORATE_MUTANT(gap_accepted));
   received_ = frame.end;
   ++untold_frames_;
+  ++frames_;
   last_epoch_ = frame.epoch;
   last_checksum_ = frame.checksum;
   // It names its predecessor, which is the frame held last.
   matched_ = true;
-  if (!config_.durable) stored_ = received_;
+  if (config_.durable) return;
+  stored_ = received_;
+  stored_frames_ = frames_;
 }
 
 void ReplicaMachine::on_committed(Position committed) noexcept {
@@ -196,8 +202,9 @@ void ReplicaMachine::on_read(Position read) noexcept {
 }
 
 void ReplicaMachine::on_stored(Position stored) noexcept {
-  CHECK(stored >= stored_ && stored <= received_);
+  CHECK(stored >= stored_ && stored <= received_ && stored_frames_ != frames_);
   stored_ = stored;
+  ++stored_frames_;
   grant();
 }
 
@@ -240,7 +247,7 @@ Acknowledgement ReplicaMachine::acknowledgement() const noexcept {
   return {config_.stream, session_epoch_, config_.incarnation,
           QUORATE_MUTANT(acknowledges_ahead) ? received_ + 8 : received_,
           QUORATE_MUTANT(durable_told) ? received_ : config_.durable ? durable_ : 0,
-          std::min(applied_, received_), credit_limit()};
+          std::min(applied_, received_), credit_limit(), frame_limit()};
 }
 
 /// With a log, what is durable is told soon after, and one message tells of both.

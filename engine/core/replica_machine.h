@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "core/frame_credit.h"
 #include "core/message.h"
 #include "quorate/types.h"
 
@@ -17,7 +18,7 @@ enum class FrameVerdict : std::uint8_t {
   wrong_epoch,  ///< sealed in an epoch this session does not expect
   gap,          ///< does not begin where the held bytes end
   mismatch,     ///< names another predecessor than the frame held last
-  no_credit,    ///< beyond the credit limit given
+  no_credit,    ///< beyond the credit given, in bytes or in frames
 };
 std::string_view to_string(FrameVerdict verdict) noexcept;
 
@@ -34,6 +35,8 @@ struct ReplicaStreamConfig {
   Position committed = 0;  ///< known then; at most `start`
   Position applied = 0;    ///< by the program in earlier lives; may be beyond `start`
   bool takes_snapshots = false;  ///< with a log only
+  /// With a log: so many frames that are received may wait for it.
+  std::uint32_t frames_max = kFramesUnlimited;
 };
 
 /// With a log: what is copied for the program, and what it may see of that.
@@ -99,7 +102,7 @@ class ReplicaMachine {
   /// The program has been shown what lies before, and does not look at it again. Monotone; what is
   /// applied has been read.
   void on_read(Position read) noexcept;
-  /// The log has taken the frames up to here: it needs them in the ring no longer.
+  /// The log has taken the next frame, which ends here: it needs that in the ring no longer.
   void on_stored(Position stored) noexcept;
   /// The log's writes up to here have ended.
   void on_durable(Position durable) noexcept;
@@ -143,6 +146,12 @@ class ReplicaMachine {
   /// from the disk then while others are written, so it is waited for while it gets on. A program
   /// that is slow, and records that nobody commits, are not. Falls only with a claim or a cut.
   [[nodiscard]] Position credit_limit() const noexcept;
+  /// Frames may be received up to that number: see Acknowledgement::frame_limit. Never falls.
+  [[nodiscard]] std::uint32_t frame_limit() const noexcept {
+    return stored_frames_ + config_.frames_max;
+  }
+  /// No other frame has room before the log takes one.
+  [[nodiscard]] bool out_of_frames() const noexcept { return frames_ == frame_limit(); }
 
  private:
   void end_session() noexcept;
@@ -170,6 +179,8 @@ class ReplicaMachine {
   Position told_durable_ = 0;
   Position told_credit_ = 0;
   std::uint32_t untold_frames_ = 0;
+  std::uint32_t frames_ = 0;         ///< received ever; wraps around
+  std::uint32_t stored_frames_ = 0;  ///< of those, what waits for no log any more
   Fed fed_;
   Position granted_ = 0;  ///< with a log: the credit limit that a peer may have been told
   bool let_go_ = false;   ///< until more is shown

@@ -221,7 +221,7 @@ void CatchUpLink::go_on_with_snapshot() {
     connection_->queue_control(wire::MessageType::snapshot_request,
                                encoder_.snapshot_request(*request));
   }
-  resume();
+  if (connection_->paused() && receiver->room()) connection_->resume();
 }
 
 void CatchUpLink::on_heartbeat(std::span<const std::byte> body) {
@@ -276,14 +276,7 @@ void CatchUpLink::on_frame(const wire::Envelope& envelope, const wire::FrameHead
   stream.on_frame(header, connection_->frame_prologue());
   stream.machine().on_committed(envelope.committed);
   live_.on_received(stream);
-  if (!stream.room()) connection_->pause();
   node_.count_frame();
-}
-
-void CatchUpLink::resume() {
-  if (!connection_ || connection_gone_ || !connection_->paused()) return;
-  if (snapshot() != nullptr && !snapshot()->room()) return;
-  if (queue_.empty() || queue_.front()->room()) connection_->resume();
 }
 
 void CatchUpLink::send(Instant now) {
@@ -335,12 +328,14 @@ void CatchUpLink::expire(Instant now) {
 }
 
 /// Its ring may be full of what is not committed, and what would commit that may wait for another
-/// stream of this replica, whose turn does not come before this one's has ended.
+/// stream of this replica, whose turn does not come before this one's has ended. Or its log waits,
+/// and there is room for no other frame.
 void CatchUpLink::make_way(Instant now) {
   if (!may_make_way()) return;
   const core::ReplicaMachine& machine = queue_.front()->machine();
-  const Position moved_to = machine.received() + machine.credit_limit();
-  const bool full = machine.credit_limit() < machine.received() + frame_bytes_max_;
+  const Position moved_to = machine.received() + machine.credit_limit() + machine.frame_limit();
+  const bool full = machine.out_of_frames() ||
+                    machine.credit_limit() < machine.received() + frame_bytes_max_;
   if (moved_to != moved_to_ || receiving_ != nullptr || !full) {
     moved_to_ = moved_to;
     moved_at_ = now;

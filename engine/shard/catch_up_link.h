@@ -38,8 +38,6 @@ class CatchUpLink final : public transport::Connection::Sink {
   void expire(Instant now);
   void send(Instant now);
   [[nodiscard]] Instant next_deadline() const noexcept;
-  /// The log has room again for what comes.
-  void resume();
 
   // transport::Connection::Sink
   void on_message(const wire::Envelope& envelope, std::span<const std::byte> body) override;

@@ -34,6 +34,7 @@ void CatchUpSender::on_resume(PrimaryStream& stream, const core::ResumeClaim& cl
   claim_ = claim;
   sent_ = acknowledged_ = claim.position;
   credit_limit_ = claim.credit_limit;
+  frames_ = core::FrameCredit(claim.frames, claim.frame_limit);
   core::ResumeVerdict verdict{stream.id(), core::Verdict::resumed, 0};
   verdict.verdict =
       stream.machine().judge(claim, stream.history(takes_snapshots_), verdict.position);
@@ -62,6 +63,7 @@ void CatchUpSender::on_acknowledgement(const core::Acknowledgement& ack) {
   }
   acknowledged_ = std::max(acknowledged_, ack.received);
   credit_limit_ = std::max(credit_limit_, ack.credit_limit);
+  frames_.raise(ack.frame_limit);
   if (!matched_) return;
   using Verdict = core::PrimaryMachine::AckVerdict;
   const Verdict verdict = stream_->machine().on_acknowledgement(
@@ -136,9 +138,10 @@ void CatchUpSender::send(Instant now) {
   std::uint64_t bytes = 0;
   while (bytes < most && (pending_ || reader_->next(limit, frame_))) {
     pending_ = true;
-    if (frame_.header.end > limit) break;
+    if (frame_.header.end > limit || frames_.left() == 0) break;
     if (!connection_.add_frame(frame_.prologue, frame_.records, committed, 0)) break;
     pending_ = false;
+    frames_.on_sent(1);
     sent_ = frame_.header.end;
     bytes += frame_.records.size();
   }
@@ -168,10 +171,11 @@ void CatchUpSender::rate(Position moved_to, Instant now) {
 }
 
 /// Its ring is full of what is not committed, and what would commit that may be the catch-up of
-/// another replica, which waits for this one to end.
+/// another replica, which waits for this one to end. Or its log waits, and has room for no frame.
 bool CatchUpSender::stands_still(Instant now) noexcept {
-  const Position moved_to = sent_ + credit_limit_;
-  const bool full = credit_limit_ < sent_ + driver_.shared().frame_bytes_max;
+  const Position moved_to = sent_ + credit_limit_ + frames_.limit();
+  const bool full =
+      frames_.left() == 0 || credit_limit_ < sent_ + driver_.shared().frame_bytes_max;
   if (moved_at_ == kNever || moved_to != moved_to_ || acknowledged_ != sent_ || !full) {
     moved_to_ = moved_to;
     moved_at_ = now;

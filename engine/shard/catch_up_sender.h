@@ -67,6 +67,7 @@ class CatchUpSender final : private log::LogReader::Listener {
   Position sent_ = 0;
   Position acknowledged_ = 0;
   Position credit_limit_ = 0;
+  core::FrameCredit frames_;
   log::LogReader::Frame frame_;
   bool pending_ = false;  ///< frame_ is read and not sent
   bool matched_ = false;  ///< the first frame names what was claimed as its predecessor

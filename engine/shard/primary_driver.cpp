@@ -58,7 +58,7 @@ Status PrimaryDriver::make_streams() {
   config.ring_bytes = options.ring_bytes;
   config.max_record_bytes = options.max_record_bytes;
   config.max_batch_bytes = options.max_batch_bytes;
-  config.frame_slots = PrimaryStream::frame_slots_for(options.ring_bytes);
+  config.frame_slots = core::frame_slots_for(options.ring_bytes);
   const std::size_t frame_bytes = PrimaryStream::frame_memory_bytes(config.frame_slots);
   frame_memory_bytes_ = frame_bytes * count;
   void* memory = mmap(nullptr, frame_memory_bytes_, PROT_READ | PROT_WRITE,

@@ -364,7 +364,7 @@ std::uint64_t PrimaryLink::add_stream(std::uint32_t local_stream, std::uint64_t 
   const std::uint8_t flags = envelope_flags(stream.machine());
   Segment segment{local_stream, 0, range.begin};
   Position end = range.begin;
-  while (end < range.end && end - range.begin < bytes_max) {
+  while (end < range.end && segment.frames < range.frames && end - range.begin < bytes_max) {
     const core::FrameEntry* frame = stream.frames().begins_at(end, &note.frame_hint);
     // A frame beyond the credit waits for more of it.
     if (frame == nullptr || frame->end > range.end) break;
@@ -376,7 +376,7 @@ std::uint64_t PrimaryLink::add_stream(std::uint32_t local_stream, std::uint64_t 
   }
   if (segment.frames == 0) return 0;
   note.told_committed = committed;
-  stream.machine().on_send_started(replica_, end);
+  stream.machine().on_send_started(replica_, end, segment.frames);
   stream.changed_replicas |= 1ull << replica_;
   segments_.push_back(segment);
   return end - range.begin;
@@ -439,7 +439,7 @@ void PrimaryLink::cut_segments() {
       CHECK(frame != nullptr);
       sent = frame->end;
     }
-    stream.machine().on_send_cut(replica_, sent);
+    stream.machine().on_send_cut(replica_, sent, segment.frames - whole);
     if (stream.machine().replica(replica_).state == core::ReplicaState::parked) {
       parked_.push_back(segment.local_stream);
     } else {

@@ -17,9 +17,6 @@ namespace {
 
 /// Free space the loop keeps in front of the writers: what is older stays for replicas to resume.
 constexpr std::uint64_t kFreeShare = 2;  // 1 / 2 of the ring
-/// Frames of lone small writes fill their index before the ring: how far back a replica can resume
-/// is bounded by both. A slot takes a quarter of this.
-constexpr std::uint64_t kBytesPerFrameSlot = 1024;
 
 std::span<core::FrameEntry> entries_in(std::span<std::byte> memory, std::uint32_t slots) {
   auto* first = reinterpret_cast<core::FrameEntry*>(memory.data() +
@@ -28,11 +25,6 @@ std::span<core::FrameEntry> entries_in(std::span<std::byte> memory, std::uint32_
 }
 
 }  // namespace
-
-std::uint32_t PrimaryStream::frame_slots_for(std::uint64_t ring_bytes) noexcept {
-  return static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(std::bit_floor(ring_bytes / kBytesPerFrameSlot), 64, 16384));
-}
 
 std::size_t PrimaryStream::frame_memory_bytes(std::uint32_t frame_slots) noexcept {
   constexpr std::size_t kPage = 4096;

@@ -168,7 +168,6 @@ class PrimaryStream final : public ReadyItem, public StreamLog::Owner {
   [[nodiscard]] Position reclaimed() const noexcept { return reclaimed_; }
 
   static constexpr std::size_t kPrologueStride = 192;
-  static std::uint32_t frame_slots_for(std::uint64_t ring_bytes) noexcept;
   static std::size_t frame_memory_bytes(std::uint32_t frame_slots) noexcept;
 
   core::PrimaryMachine& machine() noexcept { return machine_; }

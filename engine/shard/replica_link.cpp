@@ -246,7 +246,6 @@ void ReplicaLink::on_frame(const wire::Envelope& envelope, const wire::FrameHead
     stream.on_frame(header, connection_->frame_prologue());
   }
   if (stream.log() != nullptr) on_log_progress(stream);
-  if (!stream.room()) connection_->pause();
   stream.machine().on_committed(envelope.committed);
   stream.awaited = {(envelope.flags & wire::kReceivedNotAwaited) == 0,
                     (envelope.flags & wire::kAppliedAwaited) != 0};
@@ -297,11 +296,6 @@ void ReplicaLink::store_frames() {
     stream->storing = stream->store();
     return !stream->storing;
   });
-  catch_up_.resume();
-  if (!connection_ || connection_gone_ || !connection_->paused()) return;
-  const bool room = std::all_of(storing_.begin(), storing_.end(),
-                                [](const ReplicaStream* stream) { return stream->room(); });
-  if (room) connection_->resume();
 }
 
 void ReplicaLink::touch(ReplicaStream& stream) {
@@ -397,9 +391,7 @@ void ReplicaLink::expire(Instant now) {
     shard_.reactor().cancel(connect_);
   }
   // A large frame may take longer than the peer timeout: its bytes are heard as well.
-  // And a connection that is not read, because the log has no room, tells nothing of its peer.
-  if (state_ == State::streaming &&
-      (heard_bytes_ != connection_->bytes_received() || connection_->paused())) {
+  if (state_ == State::streaming && heard_bytes_ != connection_->bytes_received()) {
     heard_bytes_ = connection_->bytes_received();
     liveness_.on_heard(now);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/frame_index.h"
 
 namespace quorate::shard {
 
@@ -177,6 +178,7 @@ Status ReplicaNode::make_streams(const core::Welcome& welcome) {
     if (opened != nullptr) {
       const log::LogEnd& end = opened->found.start.end;
       config.durable = true;
+      config.frames_max = core::frame_slots_for(options_.ring_bytes);
       config.takes_snapshots = static_cast<bool>(options_.install);
       config.start = end.position;
       config.last_epoch = end.epoch;

@@ -1,6 +1,7 @@
 #include "shard/replica_stream.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/mutant.h"
@@ -23,7 +24,7 @@ ReplicaStream::ReplicaStream(const core::ReplicaStreamConfig& config, Shard& sha
                              const ReplicaRings& rings, base::ReadyList& to_apply,
                              const OpenedLog* opened, bool confirmed)
     : machine_(config),
-      waiting_(opened != nullptr ? kWaitingMax : 0),
+      waiting_(opened != nullptr ? config.frames_max : 0),
       shard_(shard),
       arena_(arena),
       slice_(slice),
@@ -87,9 +88,7 @@ void ReplicaStream::on_frame(const wire::FrameHeader& header,
   machine_.on_frame(transport::frame_info(header));
   if (!log_) return;
   feed_->on_received(header.begin, header.end);
-  Waiting waiting{header, {}};
-  std::copy(prologue.begin(), prologue.end(), waiting.prologue.begin());
-  waiting_.push(waiting);
+  std::copy(prologue.begin(), prologue.end(), waiting_.push().begin());
 }
 
 /// The applying thread may be among records before it; it sees none behind it before it is
@@ -140,16 +139,17 @@ bool ReplicaStream::store() {
     if (!log_->cutting()) log_->begin_anew({anew_->position, 0, anew_->epoch, anew_->checksum});
   }
   while (!waiting_.empty()) {
-    const Waiting& head = waiting_.front();
-    if (cut_at_ && head.header.end > *cut_at_) {
+    const Head& head = waiting_.front();
+    wire::FrameHeader header;
+    std::memcpy(&header, head.data(), sizeof header);
+    if (cut_at_ && header.end > *cut_at_) {
       waiting_.clear();
       break;
     }
-    const std::byte* records = ring_ + (head.header.begin & (machine_.config().ring_bytes - 1));
-    const std::span<const std::byte> pieces[] = {
-        head.prologue, {records, head.header.end - head.header.begin}};
-    if (!log_->append(head.header, pieces)) break;
-    machine_.on_stored(head.header.end);
+    const std::byte* records = ring_ + (header.begin & (machine_.config().ring_bytes - 1));
+    const std::span<const std::byte> pieces[] = {head, {records, header.end - header.begin}};
+    if (!log_->append(header, pieces)) break;
+    machine_.on_stored(header.end);
     waiting_.pop();
   }
   if (cut_at_ && waiting_.empty() && !log_->cutting()) log_->cut(*cut_at_);

@@ -72,18 +72,16 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   /// Where the records of a frame go that its machine accepted. `committed`: as its envelope says.
   [[nodiscard]] std::byte* place(Position begin, Position end, Position committed,
                                  Instant now) noexcept;
-  /// A frame is received: its records lie in their place. Only while there is room().
+  /// A frame is received: its records lie in their place.
   void on_frame(const wire::FrameHeader& header, std::span<const std::byte> prologue);
-  /// For the head of another frame that the log has not taken.
-  [[nodiscard]] bool room() const noexcept { return waiting_.size() < kWaitingMax || !log_; }
 
   /// Null without a directory.
   [[nodiscard]] StreamLog* log() noexcept { return log_.get(); }
   void start_log();
   /// A claim says what is held: not while that is being cut, nor before the promise to follow
-  /// nobody older is durable. Frames follow it, so there is room for one.
+  /// nobody older is durable.
   [[nodiscard]] bool may_claim(const Epoch& epoch) const noexcept {
-    return !log_ || (room() && !cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
+    return !log_ || (!cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
                      log_->promised() >= epoch);
   }
   /// Hands the log what it has not taken, and the program what it may see. True when something is
@@ -119,12 +117,8 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   Instant used_at = 0;
 
  private:
-  /// The head of a frame whose records are in the ring and not yet in the log.
-  struct Waiting {
-    wire::FrameHeader header;
-    std::array<std::byte, wire::kFramePrologueBytes> prologue;
-  };
-  static constexpr std::size_t kWaitingMax = 1024;
+  /// What stands before the records of a frame. It was verified when it came.
+  using Head = std::array<std::byte, wire::kFramePrologueBytes>;
 
   void on_log_durable(Position durable) override;
   void on_log_changed() override;
@@ -142,7 +136,9 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   std::unique_ptr<StreamLog> log_;
   log::LimitState limit_ = log::LimitState::within;  ///< as was told last
   bool log_started_ = false;
-  base::Fifo<Waiting> waiting_;
+  /// Of the frames whose records are in the ring and not yet in the log. The machine lets in no
+  /// more than there is room for.
+  base::Fifo<Head> waiting_;
   std::optional<Position> cut_at_;
   std::unique_ptr<ProgramFeed> feed_;  ///< with a log
   bool feed_failed_ = false;

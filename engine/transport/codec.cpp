@@ -74,7 +74,7 @@ std::span<const std::byte> Encoder::resume(std::span<const core::ResumeClaim> cl
     const core::ResumeClaim& claim = claims[i];
     entries[i] = fb::ResumeEntry(claim.epoch.number, claim.epoch.incarnation, claim.position,
                                  claim.incarnation, claim.credit_limit, claim.checksum,
-                                 claim.stream, 0, 0);
+                                 claim.stream, claim.frames, claim.frame_limit, 0);
   }
   fbb.Finish(fb::CreateResume(fbb, vector));
   return finish();
@@ -100,7 +100,7 @@ std::span<const std::byte> Encoder::acknowledgements(std::span<const core::Ackno
     const core::Acknowledgement& ack = acks[i];
     entries[i] = fb::Acknowledgement(ack.epoch.number, ack.epoch.incarnation, ack.incarnation,
                                      ack.received, ack.durable, ack.applied, ack.credit_limit,
-                                     ack.stream, 0);
+                                     ack.stream, ack.frame_limit);
   }
   fbb.Finish(fb::CreateAcknowledgements(fbb, vector));
   return finish();
@@ -218,7 +218,9 @@ bool decode_resume(std::span<const std::byte> body, std::vector<core::ResumeClai
                    entry->position(),
                    entry->checksum(),
                    entry->incarnation(),
-                   entry->credit_limit()});
+                   entry->credit_limit(),
+                   entry->frames(),
+                   entry->frame_limit()});
   }
   return true;
 }
@@ -246,7 +248,8 @@ bool decode_acknowledgements(std::span<const std::byte> body,
                    entry->received(),
                    entry->durable(),
                    entry->applied(),
-                   entry->credit_limit()});
+                   entry->credit_limit(),
+                   entry->frame_limit()});
   }
   return true;
 }

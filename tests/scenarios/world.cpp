@@ -101,20 +101,21 @@ std::size_t World::start_send(std::uint32_t i) {
   const auto range = primary_->sendable(i);
   const Position end = frames_->end_at_or_before(range.end, range.begin);
   if (range.empty() || end <= range.begin) return 0;
-  std::size_t count = 0;
+  std::uint32_t count = 0;
   for (const core::FrameInfo& frame : sealed_) {
     if (frame.begin < range.begin || frame.end > end) continue;
     replicas_[i].frames.push_back(frame);
     ++count;
   }
-  primary_->on_send_started(i, end);
+  primary_->on_send_started(i, end, count);
   return count;
 }
 
 void World::cut_send(std::uint32_t i, std::size_t frames) {
   auto& wire = replicas_[i].frames;
-  while (wire.size() > frames) wire.pop_back();
-  primary_->on_send_cut(i, wire.empty() ? primary_->replica(i).pin : wire.back().end);
+  std::uint32_t unsent = 0;
+  for (; wire.size() > frames; ++unsent) wire.pop_back();
+  primary_->on_send_cut(i, wire.empty() ? primary_->replica(i).pin : wire.back().end, unsent);
 }
 
 core::FrameVerdict World::deliver(std::uint32_t i, const core::FrameInfo& frame) {

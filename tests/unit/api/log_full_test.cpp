@@ -312,40 +312,114 @@ TEST_F(LogFull, AReplicaAtItsLimitWaitsForItsProgramAndLosesNothing) {
   EXPECT_EQ(b.applied(), last.end);
 }
 
-/// More frames wait for its log than it has room for the heads of, and then the primary is another.
-TEST_F(LogFull, AReplicaAtItsLimitGoesOnWithAPrimaryThatWasOpenedAgain) {
-  PrimaryOptions options = primary_options();
-  options.protected_copies = 1;
-  options.replicas = {"b"};
-  options.streams = 2;
-  options.storage.retain_bytes_hard = 4 * kHardBytes;
-  std::optional<Primary> primary(Primary::open(options).value());
-  Reader b(small_replica_options(*primary), true);
-  Ticket last;
-  while (last.end < kHardBytes - kSegmentBytes / 2) last = append(*primary).value();
-  ASSERT_TRUE(primary->wait(last, sync(Level::durable), kPatience).value().released());
-  // Each a frame of its own, as it is awaited.
-  for (int i = 0; i < 10'000; ++i) {
-    last = append(*primary, std::string(2000, 's')).value();
-    const bool full = b.status().retention == RetentionState::full;
-    const auto patience = full ? 500ms : std::chrono::milliseconds(kPatience);
-    if (!primary->wait(last, semi_sync(1), patience).value().released()) break;
+/// Of two streams, the log of the first one is at its limit and has no room for another frame.
+class FullOfFrames : public LogFull {
+ protected:
+  FullOfFrames() = default;
+  void SetUp() override {
+    LogFull::SetUp();
+    options_ = primary_options();
+    options_.protected_copies = 1;
+    options_.catch_ups_max = 1;
+    options_.streams = 2;
+    options_.storage.retain_bytes_hard = 4 * kHardBytes;
+    primary_.emplace(Primary::open(options_).value());
+    options_.listen = primary_->address();
+    b_.emplace(small_replica_options(*primary_), true);
+    fill_with_frames();
   }
-  EXPECT_EQ(b.status().retention, RetentionState::full);
-  ASSERT_TRUE(primary->wait(last, async(Level::durable), kPatience).value().released());
-  options.listen = primary->address();
-  primary->close();
-  primary.reset();
-  primary.emplace(Primary::open(options).value());
-  for (int i = 0; i < 100; ++i) last = append(*primary).value();
-  // The other stream is claimed at the same time, and gets on.
-  for (int i = 0; i < 500; ++i) {
-    const Ticket other = primary->stream(1).append("other").value();
-    ASSERT_TRUE(primary->wait(other, semi_sync(1), kPatience).value().released());
+  void TearDown() override {
+    b_.reset();
+    primary_.reset();
+    LogFull::TearDown();
   }
-  b.go_on();
-  EXPECT_TRUE(primary->wait(last, sync(Level::applied), kPatience).value().released());
-  EXPECT_EQ(b.applied(), last.end);
+  /// The primary at that address instead of the one there is.
+  void open_at(const std::string& address) {
+    PrimaryOptions options = options_;
+    options.listen = address;
+    primary_->close();
+    primary_.reset();
+    primary_.emplace(Primary::open(options).value());
+  }
+  void expect_other_goes_on(int writes) {
+    for (int i = 0; i < writes; ++i) {
+      const Ticket other = primary_->stream(1).append("other").value();
+      ASSERT_TRUE(primary_->wait(other, semi_sync(1, Level::durable), kPatience)->released()) << i;
+    }
+  }
+  /// Nothing is lost when its program goes on.
+  void expect_goes_on() {
+    b_->go_on();
+    EXPECT_TRUE(eventually([&] { return b_->applied() >= last_.end; })) << b_->applied();
+    EXPECT_EQ(b_->applied(), last_.end);
+  }
+
+  PrimaryOptions options_;
+  std::optional<Primary> primary_;
+  std::optional<Reader> b_;
+  Ticket last_;
+
+ private:
+  /// Of so small frames the replica's ring has room for more than of their heads.
+  void fill_with_frames() {
+    while (last_.end < kHardBytes - kSegmentBytes / 2) last_ = append(*primary_).value();
+    ASSERT_TRUE(primary_->wait(last_, semi_sync(1, Level::durable), kPatience).value().released());
+    // Each is a frame of its own, as it is awaited.
+    bool received = true;
+    for (int i = 0; i < 30'000 && received; ++i) {
+      last_ = append(*primary_, std::string(900, 's')).value();
+      const bool full = b_->status().retention == RetentionState::full;
+      const auto patience = full ? 500ms : std::chrono::milliseconds(kPatience);
+      received = primary_->wait(last_, semi_sync(1), patience).value().released();
+    }
+    ASSERT_FALSE(received);
+    ASSERT_EQ(b_->status().retention, RetentionState::full);
+    ASSERT_TRUE(primary_->wait(last_, async(Level::durable), kPatience).value().released());
+  }
+};
+
+TEST_F(FullOfFrames, TheOtherStreamOfTheConnectionGoesOn) {
+  expect_other_goes_on(100);
+  ASSERT_LT(b_->status().received, last_.end);
+  expect_goes_on();
+}
+
+TEST_F(FullOfFrames, TheOtherStreamGoesOnWhileThePrimarysRingMovesOn) {
+  // More than the ring of the primary holds: the replica is to catch up, and has no room for it.
+  for (int i = 0; i < 100; ++i) last_ = append(*primary_).value();
+  expect_other_goes_on(100);
+  ASSERT_LT(b_->status().received, last_.end);
+  expect_goes_on();
+}
+
+TEST_F(FullOfFrames, ItMakesWayForAnotherReplicaToCatchUp) {
+  for (int i = 0; i < 100; ++i) last_ = append(*primary_).value();
+  ASSERT_TRUE(eventually([&] {
+    return primary_->stream().status().replicas[0].state == ReplicaStatus::State::catching_up;
+  }));
+  const Reader c(replica_options("c", *primary_));
+  EXPECT_TRUE(eventually([&] { return c.applied() >= last_.end; })) << c.applied();
+  expect_goes_on();
+}
+
+TEST_F(FullOfFrames, BothGoOnWithAPrimaryThatWasOpenedAgain) {
+  open_at(options_.listen);
+  for (int i = 0; i < 100; ++i) last_ = append(*primary_).value();
+  expect_other_goes_on(500);
+  expect_goes_on();
+}
+
+TEST_F(FullOfFrames, ItMakesWayForTheOtherStreamToCatchUp) {
+  // While it cannot be reached, it writes what both are to catch up with.
+  open_at("127.0.0.1:0");
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(append(*primary_));
+    ASSERT_TRUE(primary_->stream(1).append("other"));
+  }
+  open_at(options_.listen);
+  last_ = append(*primary_).value();
+  expect_other_goes_on(1);
+  expect_goes_on();
 }
 
 }  // namespace

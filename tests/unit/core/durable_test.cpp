@@ -202,6 +202,7 @@ ReplicaStreamConfig replica_config() {
   config.last_checksum = checksum_of(kStart);
   config.committed = 400;
   config.applied = 300;
+  config.frames_max = 300;
   return config;
 }
 
@@ -215,6 +216,9 @@ class DurableReplica : public testing::Test {
   void stream() {
     machine.on_session(kEpoch);
     ASSERT_TRUE(machine.on_verdict({3, Verdict::resumed, kStart}));
+  }
+  [[nodiscard]] FrameVerdict check(Position end) const {
+    return machine.check_frame(frame(machine, machine.received(), end));
   }
   void receive(Position end) { machine.on_frame(frame(machine, machine.received(), end)); }
   ReplicaMachine machine{replica_config()};
@@ -360,6 +364,43 @@ TEST_F(DurableCredit, TellsOfItWhenAQuarterOfTheRingHasBecomeFree) {
   EXPECT_FALSE(machine.acknowledgement_due({})) << "960 bytes";
   machine.on_fed({kStart + 1088, kStart + 1088, kStart, false});
   EXPECT_TRUE(machine.acknowledgement_due({}));
+}
+
+TEST_F(DurableReplica, TakesNoMoreFramesThanMayWaitForItsLog) {
+  stream();
+  for (Position i = 1; i <= 300; ++i) {
+    EXPECT_FALSE(machine.out_of_frames());
+    ASSERT_EQ(check(kStart + i), FrameVerdict::accept);
+    receive(kStart + i);
+  }
+  EXPECT_TRUE(machine.out_of_frames());
+  EXPECT_EQ(check(kStart + 301), FrameVerdict::no_credit);
+  EXPECT_EQ(machine.acknowledgement().frame_limit, 300u);
+  machine.on_stored(kStart + 1);
+  EXPECT_EQ(check(kStart + 301), FrameVerdict::accept);
+  EXPECT_EQ(machine.acknowledgement().frame_limit, 301u);
+}
+
+TEST_F(DurableReplica, ClaimsWithWhatStillWaitsForItsLog) {
+  stream();
+  receive(kStart + 64);
+  receive(kStart + 128);
+  machine.on_stored(kStart + 64);
+  machine.on_disconnected();
+  machine.on_session(kEpoch);
+  EXPECT_EQ(machine.claim().frames, 2u);
+  EXPECT_EQ(machine.claim().frame_limit, 301u);
+}
+
+TEST_F(DurableReplica, WhatIsCutWaitsForItsLogNoMore) {
+  stream();
+  receive(kStart + 64);
+  receive(kStart + 128);
+  machine.on_session(kEpoch);
+  ASSERT_TRUE(machine.on_verdict({3, Verdict::truncate, kStart}));
+  machine.on_truncated(kStart, kBefore, checksum_of(kStart));
+  EXPECT_EQ(machine.claim().frames, 2u);
+  EXPECT_EQ(machine.claim().frame_limit, 302u);
 }
 
 TEST_F(DurableReplica, CutsWhatThePrimaryNeverHadAndClaimsAgain) {

@@ -300,14 +300,14 @@ TEST(PrimaryHold, StoppedReplicaWithASendInFlightIsDroppedThenParkedThenLost) {
   for (int i = 0; i < 5; ++i) rig.seal(100);
   rig.send_whole(0);
   rig.ack(0, 500);
-  rig.machine.on_send_started(1, 200);
+  rig.machine.on_send_started(1, 200, 2);
   EXPECT_EQ(rig.reclaim(400), 0u);
   EXPECT_EQ(rig.state(1), ReplicaState::streaming);
   rig.now += kStall_ns;
   EXPECT_EQ(rig.reclaim(400), 0u);
   EXPECT_EQ(rig.effects.dropped, 0b10u);
   EXPECT_EQ(rig.effects.park, 0b10u);
-  rig.machine.on_send_cut(1, 100);
+  rig.machine.on_send_cut(1, 100, 1);
   EXPECT_EQ(rig.reclaim(400), 400u);
   EXPECT_EQ(rig.effects.lost, 0b10u);
 }
@@ -328,7 +328,7 @@ TEST(PrimaryHold, StoppedReplicaNeverSlowsSemiSyncWithABoundedRing) {
     const Position used = rig.machine.sealed();
     if (used > kRing / 2) rig.reclaim(used - kRing / 2);
     if (rig.effects.park != 0) {
-      rig.machine.on_send_cut(1, 100);
+      rig.machine.on_send_cut(1, 100, 1);
       rig.reclaim(used - kRing / 2);
     }
     ASSERT_LE(rig.machine.sealed() - rig.reclaimed, kRing / 2);

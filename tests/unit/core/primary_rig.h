@@ -56,7 +56,13 @@ class PrimaryRig {
 
   /// Starts a send of everything that may be sent; it stays in flight.
   void send(std::uint32_t replica) {
-    machine.on_send_started(replica, machine.sendable(replica).end);
+    const auto range = machine.sendable(replica);
+    std::uint32_t count = 0;
+    for (std::uint32_t i = 0; i < frames.size(); ++i) {
+      const FrameEntry& frame = frames.at(i);
+      if (frame.begin >= range.begin && frame.end <= range.end) ++count;
+    }
+    machine.on_send_started(replica, range.end, count);
   }
   void send_whole(std::uint32_t replica) {
     send(replica);

@@ -40,13 +40,43 @@ TEST(PrimarySend, CreditBoundsWhatIsSendableAndNeverFalls) {
   EXPECT_EQ(rig.machine.sendable(0).end, 180u);
 }
 
+TEST(PrimarySend, NoMoreFramesAreSendableThanTheReplicaHasRoomFor) {
+  PrimaryRig rig(1, 2);
+  ResumeClaim claim = PrimaryRig::claim(0, 0);
+  claim.frames = 7;
+  claim.frame_limit = 9;
+  rig.resume(0, claim);
+  for (int i = 0; i < 4; ++i) rig.seal(100);
+  EXPECT_EQ(rig.machine.sendable(0).frames, 2u);
+  rig.machine.on_send_started(0, 200, 2);
+  rig.machine.on_send_finished(0);
+  EXPECT_TRUE(rig.machine.sendable(0).empty());
+  Acknowledgement ack = PrimaryRig::acknowledgement(0, 200);
+  ack.frame_limit = 10;
+  rig.count(0, ack);
+  EXPECT_EQ(rig.machine.sendable(0).frames, 1u);
+  EXPECT_EQ(rig.machine.sendable(0).begin, 200u);
+}
+
+TEST(PrimarySend, FramesThatWereCutTakeNoRoomAtTheReplica) {
+  PrimaryRig rig(1, 2);
+  ResumeClaim claim = PrimaryRig::claim(0, 0);
+  claim.frame_limit = 2;
+  rig.resume(0, claim);
+  rig.seal(100);
+  rig.seal(100);
+  rig.send(0);
+  rig.machine.on_send_cut(0, 100, 1);
+  EXPECT_EQ(rig.machine.sendable(0).frames, 1u);
+}
+
 TEST(PrimarySend, CutSendIsSentAgainFromTheCut) {
   PrimaryRig rig(1, 2);
   rig.connect(0);
   rig.seal(100);
   rig.seal(100);
   rig.send(0);
-  rig.machine.on_send_cut(0, 100);
+  rig.machine.on_send_cut(0, 100, 1);
   EXPECT_EQ(rig.machine.sendable(0).begin, 100u);
   EXPECT_EQ(rig.machine.replica(0).pin, 100u);
   EXPECT_EQ(rig.ack(0, 200), PrimaryMachine::AckVerdict::violation);
@@ -57,7 +87,7 @@ TEST(PrimarySend, CutOutsideTheSendIsABug) {
   rig.connect(0);
   rig.seal(100);
   rig.send(0);
-  EXPECT_DEATH(rig.machine.on_send_cut(0, 101), "CHECK failed");
+  EXPECT_DEATH(rig.machine.on_send_cut(0, 101, 0), "CHECK failed");
 }
 
 TEST(PrimarySend, TwoSendsAtOnceAreABug) {
@@ -66,7 +96,7 @@ TEST(PrimarySend, TwoSendsAtOnceAreABug) {
   rig.seal(100);
   rig.send(0);
   rig.seal(100);
-  EXPECT_DEATH(rig.machine.on_send_started(0, 200), "CHECK failed");
+  EXPECT_DEATH(rig.machine.on_send_started(0, 200, 2), "CHECK failed");
 }
 
 TEST(PrimaryPark, SendOfALaggingReplicaIsParkedAndPinsUntilItIsCopied) {
@@ -79,7 +109,7 @@ TEST(PrimaryPark, SendOfALaggingReplicaIsParkedAndPinsUntilItIsCopied) {
   EXPECT_EQ(rig.effects.park, 1u);
   EXPECT_EQ(rig.state(0), ReplicaState::parked);
   EXPECT_TRUE(rig.machine.sendable(0).empty());
-  rig.machine.on_send_cut(0, 100);
+  rig.machine.on_send_cut(0, 100, 1);
   EXPECT_EQ(rig.reclaim(100), 100u);
   EXPECT_EQ(rig.state(0), ReplicaState::parked);
 }
@@ -114,7 +144,7 @@ TEST(PrimaryPark, DrainedReplicaStreamsAgainWhenTheRingStillHasItsNextByte) {
   rig.send(0);
   rig.seal(100);
   rig.reclaim(100);
-  rig.machine.on_send_cut(0, 100);
+  rig.machine.on_send_cut(0, 100, 1);
   rig.reclaim(100);
   rig.machine.on_drained(0, rig.reclaimed, rig.effects);
   EXPECT_EQ(rig.state(0), ReplicaState::streaming);
@@ -129,7 +159,7 @@ TEST(PrimaryPark, ParkedReplicaWhoseNextByteGoesAwayIsLost) {
   rig.send(0);
   rig.seal(100);
   rig.reclaim(100);
-  rig.machine.on_send_cut(0, 100);
+  rig.machine.on_send_cut(0, 100, 1);
   EXPECT_EQ(rig.reclaim(200), 200u);
   EXPECT_EQ(rig.effects.lost, 1u);
   EXPECT_EQ(rig.state(0), ReplicaState::needs_full_copy);
@@ -144,7 +174,7 @@ TEST(PrimaryPark, DrainedReplicaIsLostWhenTheRingWentOnWithoutIt) {
   rig.send(0);
   rig.seal(100);
   rig.reclaim(100);
-  rig.machine.on_send_cut(0, 100);
+  rig.machine.on_send_cut(0, 100, 1);
   rig.machine.on_drained(0, 200, rig.effects);
   EXPECT_EQ(rig.state(0), ReplicaState::needs_full_copy);
   EXPECT_EQ(rig.effects.lost, 1u);
@@ -183,7 +213,7 @@ TEST(PrimaryPark, EverySlowSendIsParkedInOneStep) {
   for (std::uint32_t i = 0; i < 3; ++i) rig.connect(i);
   rig.seal(100);
   rig.seal(100);
-  rig.machine.on_send_started(1, 100);
+  rig.machine.on_send_started(1, 100, 1);
   rig.machine.on_send_finished(1);
   rig.send(1);
   rig.send(0);

@@ -173,13 +173,14 @@ class World {
     const auto range = primary_->sendable(i);
     const Position end = frames_->end_at_or_before(range.end, range.begin);
     if (range.empty() || end <= range.begin) return;
-    for (Position at = range.begin; at < end;) {
+    std::uint32_t frames = 0;
+    for (Position at = range.begin; at < end; ++frames) {
       const FrameEntry* entry = frames_->begins_at(at, nullptr);
       RC_ASSERT(entry != nullptr);
       peers_[i].down.push_back(history_.at(entry->end));
       at = entry->end;
     }
-    primary_->on_send_started(i, end);
+    primary_->on_send_started(i, end, frames);
   }
 
   void finish_send(std::uint32_t i) { primary_->on_send_finished(i); }
@@ -189,10 +190,13 @@ class World {
     const ReplicaProgress& progress = primary_->replica(i);
     if (progress.pin == progress.sent) return;
     auto& down = peers_[i].down;
-    while (!down.empty() && down.back().begin >= progress.pin && pick(0, 2) == 0) down.pop_back();
+    std::uint32_t unsent = 0;
+    for (; !down.empty() && down.back().begin >= progress.pin && pick(0, 2) == 0; ++unsent) {
+      down.pop_back();
+    }
     const Position received = peers_[i].machine->received();
     const Position sent = down.empty() ? std::max(progress.pin, received) : down.back().end;
-    primary_->on_send_cut(i, sent);
+    primary_->on_send_cut(i, sent, unsent);
     primary_->on_drained(i, reclaimed_, effects_);
   }
 

@@ -79,7 +79,7 @@ TEST(Codec, ResumeUpToItsLimit) {
   Encoder encoder;
   std::vector<core::ResumeClaim> claims;
   for (std::uint32_t i = 0; i < kEntriesPerMessage; ++i) {
-    claims.push_back({i, {i + 1, i + 2}, kHuge - i, i + 4, i + 5, i + 6});
+    claims.push_back({i, {i + 1, i + 2}, kHuge - i, i + 4, i + 5, i + 6, i + 7, i + 8});
   }
   const auto body = encoder.resume(claims);
   EXPECT_LE(body.size(), limit(wire::MessageType::resume));
@@ -92,6 +92,8 @@ TEST(Codec, ResumeUpToItsLimit) {
   EXPECT_EQ(out[9].checksum, 13u);
   EXPECT_EQ(out[9].incarnation, 14u);
   EXPECT_EQ(out[9].credit_limit, 15u);
+  EXPECT_EQ(out[9].frames, 16u);
+  EXPECT_EQ(out[9].frame_limit, 17u);
   claims.push_back({});
   EXPECT_FALSE(decode_resume(encoder.resume(claims), out));
   ASSERT_TRUE(decode_resume(encoder.resume({}), out));
@@ -121,7 +123,7 @@ TEST(Codec, AcknowledgementsUpToTheirLimit) {
   Encoder encoder;
   std::vector<core::Acknowledgement> acks;
   for (std::uint32_t i = 0; i < kEntriesPerMessage; ++i) {
-    acks.push_back({i, {i + 1, i + 2}, i + 3, kHuge - i, i + 5, i + 6, i + 7});
+    acks.push_back({i, {i + 1, i + 2}, i + 3, kHuge - i, i + 5, i + 6, i + 7, i + 8});
   }
   const auto body = encoder.acknowledgements(acks);
   EXPECT_LE(body.size(), limit(wire::MessageType::acknowledgements));
@@ -135,6 +137,7 @@ TEST(Codec, AcknowledgementsUpToTheirLimit) {
   EXPECT_EQ(out[8].durable, 13u);
   EXPECT_EQ(out[8].applied, 14u);
   EXPECT_EQ(out[8].credit_limit, 15u);
+  EXPECT_EQ(out[8].frame_limit, 16u);
   acks.push_back({});
   EXPECT_FALSE(decode_acknowledgements(encoder.acknowledgements(acks), out));
 }

@@ -116,6 +116,8 @@ TEST_F(Golden, Resume) {
     EXPECT_EQ(read[i].checksum, expected[i].checksum);
     EXPECT_EQ(read[i].incarnation, expected[i].incarnation);
     EXPECT_EQ(read[i].credit_limit, expected[i].credit_limit);
+    EXPECT_EQ(read[i].frames, expected[i].frames);
+    EXPECT_EQ(read[i].frame_limit, expected[i].frame_limit);
   }
 }
 
@@ -146,6 +148,7 @@ TEST_F(Golden, Acknowledgements) {
     EXPECT_EQ(read[i].durable, expected[i].durable);
     EXPECT_EQ(read[i].applied, expected[i].applied);
     EXPECT_EQ(read[i].credit_limit, expected[i].credit_limit);
+    EXPECT_EQ(read[i].frame_limit, expected[i].frame_limit);
   }
 }
 

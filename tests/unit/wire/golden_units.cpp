@@ -97,7 +97,8 @@ core::Welcome golden_welcome() {
 }
 
 std::vector<core::ResumeClaim> golden_claims() {
-  return {{5, kEpoch, 0x3000, 0xC1C2C3C4, 0xB1B2B3B4B5B6B7B8, 0x403000}, {9, {}, 0, 0, 1, 0x1000}};
+  return {{5, kEpoch, 0x3000, 0xC1C2C3C4, 0xB1B2B3B4B5B6B7B8, 0x403000, 0xFFFFFF00, 0xF00},
+          {9, {}, 0, 0, 1, 0x1000, 0, 512}};
 }
 
 std::vector<core::ResumeVerdict> golden_verdicts() {
@@ -107,7 +108,8 @@ std::vector<core::ResumeVerdict> golden_verdicts() {
 }
 
 std::vector<core::Acknowledgement> golden_acknowledgements() {
-  return {{5, kEpoch, 0xB1B2B3B4B5B6B7B8, 0x3058, 0x3000, 0x2000, 0x402000}, {9, kEpoch, 1}};
+  return {{5, kEpoch, 0xB1B2B3B4B5B6B7B8, 0x3058, 0x3000, 0x2000, 0x402000, 0xF08},
+          {9, kEpoch, 1, 0, 0, 0, 0, 512}};
 }
 
 std::vector<core::Commit> golden_commits() {
