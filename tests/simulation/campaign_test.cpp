@@ -58,6 +58,45 @@ TEST(Campaign, SeedsThatAreLeftOutDoNotRun) {
   EXPECT_EQ(rest.hash, run(options).hash);
 }
 
+TEST(Campaign, AProcessForEachSeedRunsTheSameSeedsOnce) {
+  CampaignOptions options = small(7);
+  options.left_out = {2, 7};
+  const CampaignResult together = run(options);
+  options.each_apart = true;
+  options.jobs = 3;
+  const CampaignResult apart = run(options);
+  EXPECT_EQ(together.seeds, 5u);
+  EXPECT_EQ(apart.seeds, 5u);
+  EXPECT_EQ(together.hash, apart.hash);
+}
+
+TEST(Campaign, AProcessForEachSeedOutlivesNoSeed) {
+  static int seeds_before = 0;
+  CampaignOptions options = small(6);
+  options.each_apart = true;
+  options.jobs = 2;
+  options.before_seed = [](std::uint64_t seed) {
+    if (seeds_before++ > 0) std::_Exit(8);
+    if (seed == 3) std::_Exit(9);
+  };
+  const CampaignResult result = run(options);
+  EXPECT_EQ(result.seeds, 5u);
+  ASSERT_EQ(result.failures.size(), 1u);
+  EXPECT_EQ(result.failures[0].seed, 3u);
+  EXPECT_EQ(result.failures[0].what, "died with status 9");
+}
+
+TEST(Campaign, AFailureSaysWhatItsSeedTook) {
+  CampaignOptions options = endless();
+  options.seeds = 2;
+  const CampaignResult result = run(options);
+  ASSERT_EQ(result.failures.size(), 2u);
+  for (const SeedFailure& failure : result.failures) {
+    EXPECT_GE(failure.cpu_s, 0.5);
+    EXPECT_LT(failure.cpu_s, 1.5);
+  }
+}
+
 TEST(Campaign, AWorldWithoutEndIsALivenessFailureOfItsSeed) {
   CampaignOptions options = endless();
   options.first_seed = 11;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -79,7 +80,10 @@ void add_text(std::deque<std::string>& lines, const char* text, std::size_t size
 
 }  // namespace
 
-void write_report(int pipe, const Report& report) {
+void write_report(int pipe, Report report) {
+  timespec cpu{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+  report.cpu_ns = cpu.tv_sec * kSecond_ns + cpu.tv_nsec;
   CHECK(::write(pipe, &report, sizeof report) == static_cast<ssize_t>(sizeof report));
 }
 

@@ -20,6 +20,7 @@ struct Report {
   std::uint32_t failed;
   std::uint64_t hash, events, offered, appended, applied, releases, reigns;
   std::int64_t simulated_ns, counted_ns, primary_bytes_max, replica_bytes_max;
+  std::int64_t cpu_ns;  ///< that its process has taken so far
   std::array<std::uint64_t, kFaults> faults;
   Effects effects;
   std::array<std::uint64_t, kForgeries> forged;
@@ -27,7 +28,8 @@ struct Report {
 };
 static_assert(sizeof(Report) <= PIPE_BUF);
 
-void write_report(int pipe, const Report& report);
+/// Sets what its process has taken, and sends it.
+void write_report(int pipe, Report report);
 /// In this process.
 Report run_here(const Plan& plan, bool trace);
 /// Of this process, from now on: it is ended by a signal when its world takes so long.

@@ -28,17 +28,20 @@ struct Worker {
   int pipe = -1;
   std::uint64_t next = 0;     ///< where a successor goes on
   std::uint64_t running = 0;  ///< the seed that has begun and not ended; 0: none
+  double cpu_s = 0;           ///< that it had taken when that seed began
 };
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
+double cpu_s(const rusage& usage) { return seconds(usage.ru_utime) + seconds(usage.ru_stime); }
+
 /// Of all children that have ended.
 double cpu_of_the_ended() {
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  return cpu_s(usage);
 }
 
 double cpu_of(pid_t pid) {
@@ -78,19 +81,20 @@ class Campaign {
   const double cpu_before_ = cpu_of_the_ended();
   Clock::time_point told_ = began_;
   std::vector<Worker> workers_;
+  std::uint64_t next_ = 0;  ///< the first seed that no worker was given, where each has a process
   CampaignResult result_;
 };
 
 void Campaign::work(int pipe, std::uint64_t seed) {
-  for (; seed < end() && Clock::now() < options_.until; seed += options_.jobs) {
+  const std::uint64_t step = options_.each_apart ? options_.seeds : options_.jobs;
+  for (; seed < end() && Clock::now() < options_.until; seed += step) {
     if (options_.left_out.contains(seed)) continue;
     Report begun{};
     begun.seed = seed;
     write_report(pipe, begun);
     limit_time(options_.cpu_limit_s);
     if (options_.before_seed) options_.before_seed(seed);
-    write_report(pipe, options_.world ? options_.world(seed)
-                                      : run_here(plan_of(options_, seed), false));
+    write_report(pipe, run_seed(options_, seed));
   }
   // Sanitizers look for leaks at a regular exit.
   std::exit(0);
@@ -141,22 +145,32 @@ bool Campaign::take(Worker& worker) {
   Report report;
   const ssize_t got = ::read(worker.pipe, &report, sizeof report);
   if (got != static_cast<ssize_t>(sizeof report)) return bury(worker);
+  const double taken_s = static_cast<double>(report.cpu_ns) / 1e9;
+  if (report.done == 0) worker.cpu_s = taken_s;
   worker.running = report.done != 0 ? 0 : report.seed;
   worker.next = report.seed + (report.done != 0 ? options_.jobs : 0);
   if (report.done != 0) count(report);
-  if (report.failed != 0) fail({report.seed, report.what});
+  if (report.failed != 0) fail({report.seed, report.what, taken_s - worker.cpu_s});
   return false;
 }
 
-/// A worker that died has a successor, which goes on behind the seed that it died of.
+/// A worker that died has a successor, which goes on behind the seed that it died of. Where each
+/// seed has a process, the next seed that has none yet is the successor's.
 bool Campaign::bury(Worker& worker) {
   close(worker.pipe);
   int status = 0;
-  waitpid(worker.pid, &status, 0);
-  if (worker.running == 0 && status == 0) return true;
-  fail({worker.running, how_it_died(status)});
-  if (worker.running != 0) worker.next = worker.running + options_.jobs;
+  rusage usage{};
+  wait4(worker.pid, &status, 0, &usage);
+  const bool died = worker.running != 0 || status != 0;
+  if (!died && !options_.each_apart) return true;
+  if (died) fail({worker.running, how_it_died(status), cpu_s(usage) - worker.cpu_s});
+  if (options_.each_apart) {
+    worker.next = next_++;
+  } else if (worker.running != 0) {
+    worker.next = worker.running + options_.jobs;
+  }
   worker.running = 0;
+  worker.cpu_s = 0;
   if (worker.next >= end()) return true;
   start(worker);
   return false;
@@ -208,6 +222,7 @@ CampaignResult Campaign::run() {
     workers_[i].next = options_.first_seed + i;
     start(workers_[i]);
   }
+  next_ = options_.first_seed + workers_.size();
   while (!workers_.empty()) {
     wait_and_take();
     tell_progress();
@@ -227,6 +242,10 @@ Plan plan_of(const CampaignOptions& options, std::uint64_t seed) {
   Plan plan = Plan::draw(seed, options.rate_per_s, options.horizon);
   options.mix.apply(plan);
   return plan;
+}
+
+Report run_seed(const CampaignOptions& options, std::uint64_t seed) {
+  return options.world ? options.world(seed) : run_here(plan_of(options, seed), false);
 }
 
 CampaignResult run_campaign(const CampaignOptions& options,

@@ -32,6 +32,9 @@ struct CampaignOptions {
   std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
   std::chrono::milliseconds progress_every{60'000};
   bool stop_at_failure = false;
+  /// A process for each seed: what one spoils, no other sees. They run in their order, as many at
+  /// once as there are jobs.
+  bool each_apart = false;
   std::function<void(std::uint64_t seed)> before_seed;  ///< called in the worker
   /// What a seed stands for; without it, the world of its plan. Called in the worker.
   std::function<Report(std::uint64_t seed)> world;
@@ -40,6 +43,7 @@ struct CampaignOptions {
 struct SeedFailure {
   std::uint64_t seed = 0;  ///< 0: a worker died, but of none of its seeds
   std::string what;
+  double cpu_s = 0;  ///< that it took
 };
 
 struct CampaignResult {
@@ -66,6 +70,9 @@ struct CampaignResult {
 
 /// The plan of one seed of a campaign.
 Plan plan_of(const CampaignOptions& options, std::uint64_t seed);
+
+/// What a seed of a campaign stands for, in this process.
+Report run_seed(const CampaignOptions& options, std::uint64_t seed);
 
 /// `on_failure` is called as soon as one is known, `on_progress` now and then.
 CampaignResult run_campaign(

@@ -14,7 +14,9 @@ namespace quorate::simulation {
 struct Verdict {
   bool killed = false;
   std::uint64_t seed = 0;  ///< that killed it
-  double cpu_s = 0;
+  std::string kind;        ///< of the world of that seed
+  double cpu_s = 0;        ///< of the hunt
+  bool known = false;      ///< no hunt was needed: the seed was known to kill it
   std::string how;
 };
 
@@ -32,6 +34,7 @@ class Hunt {
   /// `plant` is called before each world, in the process that runs it.
   Verdict run(const std::function<void(std::uint64_t seed)>& plant);
 
+  [[nodiscard]] const CampaignOptions& options() const noexcept { return options_; }
   /// Seeds that ran with nothing planted, and those of them that failed.
   [[nodiscard]] std::uint64_t tried() const noexcept { return tried_; }
   [[nodiscard]] std::uint64_t left_out() const noexcept { return options_.left_out.size(); }

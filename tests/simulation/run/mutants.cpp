@@ -5,9 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
+#include <cerrno>
 #include <chrono>
-#include <functional>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,7 +20,8 @@
 #include "tests/simulation/crash/crash_images.h"
 #include "tests/simulation/crash/stream_images.h"
 #include "tests/simulation/durable/durable_world.h"
-#include "tests/simulation/run/hunt.h"
+#include "tests/simulation/run/hunts.h"
+#include "tests/simulation/run/known_seeds.h"
 
 namespace {
 
@@ -27,20 +30,38 @@ using namespace quorate::simulation;
 
 constexpr std::uint64_t kImagesAtOnce = 500;
 constexpr std::uint64_t kStreamImagesAtOnce = 100;
+/// The kinds of worlds.
+constexpr const char* kCluster = "cluster";
+constexpr const char* kImages = "images";
+constexpr const char* kDurable = "durable";
 constexpr Instant kDurableHorizon = 20 * kSecond_ns;
 
 struct Options {
   CampaignOptions campaign;
   Hunt::Limits limits;
   std::vector<std::string> only;
+  std::string known_file;
+  std::string written_file;
   bool json = false;
+
+  [[nodiscard]] bool takes(std::string_view name) const {
+    return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
+  }
 };
 
 struct Totals {
   std::size_t planted = 0;
   std::size_t killed = 0;
+  std::size_t known = 0;
+  std::size_t killed_by_known = 0;
+  std::string error;  ///< that ended the run
   std::string lines;
 };
+
+int refuse(const std::string& what) {
+  fmt::print(stderr, "mutants: {}\n", what);
+  return 2;
+}
 
 Report report_of(std::uint64_t seed, const std::string& failure) {
   Report report{};
@@ -75,9 +96,22 @@ CampaignOptions durable_worlds(CampaignOptions options) {
 }
 
 /// In the process of the world: the bug, as if nothing had passed it before.
-void plant(std::string_view name) {
+void plant(const std::string& name) {
   CHECK(base::select_mutant(name));
   base::mutant_passes = 0;
+}
+
+/// The worlds in which bugs are hunted.
+std::vector<Hunts::Kind> kinds_of(const Options& options) {
+  constexpr std::uint64_t kDurableSlice = 8;  // one takes more than a second
+  return {{kCluster, options.campaign, options.limits},
+          {kImages, images(options.campaign), options.limits},
+          {kDurable, durable_worlds(options.campaign), {kDurableSlice, options.limits.cpu_s}}};
+}
+
+std::vector<std::string> kinds_for(const base::MutantName& mutant) {
+  if (!mutant.on_disk) return {kCluster};
+  return {kImages, kDurable};
 }
 
 std::string quoted(const std::string& text) {
@@ -89,85 +123,95 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
+std::string by_whom(const Verdict& verdict) {
+  if (!verdict.killed) return {};
+  return fmt::format("{}{} {}: ", verdict.known ? "known " : "", verdict.kind, verdict.seed);
+}
+
 void add_verdict(Totals& totals, std::string_view name, const Verdict& verdict, bool json) {
   ++totals.planted;
   totals.killed += verdict.killed ? 1 : 0;
+  totals.killed_by_known += verdict.known ? 1 : 0;
   if (!json) {
-    const std::string by = verdict.killed ? fmt::format("seed {}: ", verdict.seed) : "";
-    fmt::print("{:<36} {} after {:.1f} CPU s {}{}\n", name, verdict.killed ? "killed" : "ALIVE",
-               verdict.cpu_s, by, verdict.how);
+    fmt::print("{:<28} {} after {:.1f} CPU s {}{}\n", name, verdict.killed ? "killed" : "ALIVE",
+               verdict.cpu_s, by_whom(verdict), verdict.how);
     std::fflush(stdout);
   }
   totals.lines += fmt::format(
-      "{}{{\"name\": \"{}\", \"killed\": {}, \"cpu_s\": {:.1f}, \"seed\": {}, \"how\": {}}}",
-      totals.lines.empty() ? "" : ", ", name, verdict.killed, verdict.cpu_s, verdict.seed,
-      quoted(verdict.how));
+      "{}{{\"name\": \"{}\", \"killed\": {}, \"known\": {}, \"cpu_s\": {:.1f}, "
+      "\"kind\": \"{}\", \"seed\": {}, \"how\": {}}}",
+      totals.lines.empty() ? "" : ", ", name, verdict.killed, verdict.known, verdict.cpu_s,
+      verdict.kind, verdict.seed, quoted(verdict.how));
 }
 
-/// The worlds in which bugs are hunted, each kind with what passes in it with nothing planted.
-class Hunts {
- public:
-  explicit Hunts(const Options& options)
-      : clusters_(options.campaign, options.limits, left_out("cluster")),
-        images_(images(options.campaign), options.limits, left_out("crash images")),
-        durable_(durable_worlds(options.campaign), {kDurableSlice, options.limits.cpu_s},
-                 left_out("durable world")) {}
+/// The text of an error; empty: none.
+std::string read_file(const std::string& name, KnownSeeds& seeds) {
+  if (name.empty()) return {};
+  std::ifstream file(name);
+  if (!file) return fmt::format("{}: {}", name, std::strerror(errno));
+  KnownNames names{{}, {kCluster, kImages, kDurable}};
+  for (const base::MutantName& mutant : base::mutant_names()) names.bugs.emplace_back(mutant.name);
+  const std::string error = read_known_seeds(file, names, seeds);
+  return error.empty() ? "" : fmt::format("{}: {}", name, error);
+}
 
-  Verdict run(const base::MutantName& mutant) {
-    const auto plant_it = [&](std::uint64_t) { plant(mutant.name); };
-    if (!mutant.on_disk) return clusters_.run(plant_it);
-    const Verdict first = images_.run(plant_it);
-    if (first.killed) return first;
-    Verdict verdict = durable_.run(plant_it);
-    verdict.cpu_s += first.cpu_s;
-    return verdict;
-  }
-  [[nodiscard]] bool nothing_passes() const {
-    return std::any_of(all_.begin(), all_.end(), [](const Hunt* hunt) {
-      return hunt->tried() > 0 && hunt->nothing_passes();
-    });
-  }
-  [[nodiscard]] std::uint64_t left_out() const {
-    return clusters_.left_out() + images_.left_out() + durable_.left_out();
-  }
-  [[nodiscard]] double cpu_s() const {
-    return clusters_.cpu_s() + images_.cpu_s() + durable_.cpu_s();
-  }
+/// Whole or not at all, since it may be the file that was read. The text of an error; empty: none.
+std::string write_file(const std::string& name, const KnownSeeds& seeds) {
+  if (name.empty()) return {};
+  const std::string unfinished = name + ".new";
+  std::ofstream file(unfinished);
+  write_known_seeds(file, seeds);
+  file.close();
+  if (file && std::rename(unfinished.c_str(), name.c_str()) == 0) return {};
+  return fmt::format("{}: {}", name, std::strerror(errno));
+}
 
- private:
-  static constexpr std::uint64_t kDurableSlice = 8;  ///< one takes more than a second
-  static std::function<void(const SeedFailure&)> left_out(const char* kind) {
-    return [kind](const SeedFailure& failure) {
-      fmt::print(stderr, "{}: seed {} fails without a mutant: left out ({})\n", kind,
-                 failure.seed, failure.what);
-    };
+/// Each bug that is asked for. `seeds`: those known, then those that killed; the others stay. The
+/// file is written after each bug, so whoever ends a long run loses one hunt.
+Totals hunt_all(const Options& options, Hunts& hunts, KnownSeeds& seeds) {
+  KnownSeeds known = seeds;
+  std::erase_if(known, [&](const auto& line) { return !options.takes(line.first); });
+  hunts.try_known(known, options.campaign.jobs);
+  Totals totals;
+  totals.known = known.size();
+  for (const base::MutantName& mutant : base::mutant_names()) {
+    if (!options.takes(mutant.name)) continue;
+    const std::string name(mutant.name);
+    const Verdict verdict = hunts.run(name, kinds_for(mutant));
+    add_verdict(totals, name, verdict, options.json);
+    if (known.contains(name) && !verdict.known) {
+      fmt::print(stderr, "{}: its known seed does not find it; --write-seeds\n", name);
+    }
+    seeds.erase(name);
+    if (verdict.killed) seeds[name] = {verdict.kind, verdict.seed};
+    if (hunts.nothing_passes()) {
+      totals.error = "no seed passes without a mutant, so none can find one";
+    } else {
+      totals.error = write_file(options.written_file, seeds);
+    }
+    if (!totals.error.empty()) break;
   }
-
-  Hunt clusters_;
-  Hunt images_;
-  Hunt durable_;
-  const std::array<const Hunt*, 3> all_{&clusters_, &images_, &durable_};
-};
+  return totals;
+}
 
 int run(const Options& options) {
-  const auto began = std::chrono::steady_clock::now();
-  Hunts hunts(options);
-  Totals totals;
-  for (const base::MutantName& mutant : base::mutant_names()) {
-    const auto& only = options.only;
-    if (!only.empty() && std::find(only.begin(), only.end(), mutant.name) == only.end()) continue;
-    const Verdict verdict = hunts.run(mutant);
-    add_verdict(totals, mutant.name, verdict, options.json);
-    if (!hunts.nothing_passes()) continue;
-    fmt::print(stderr, "mutants: no seed passes without a mutant, so none can find one\n");
-    break;
+  KnownSeeds seeds;
+  if (const std::string error = read_file(options.known_file, seeds); !error.empty()) {
+    return refuse(error);
   }
+  const auto began = std::chrono::steady_clock::now();
+  Hunts hunts(kinds_of(options), plant, [](const std::string& kind, const SeedFailure& failure) {
+    fmt::print(stderr, "{}: seed {} fails without a mutant: left out ({})\n", kind, failure.seed,
+               failure.what);
+  });
+  const Totals totals = hunt_all(options, hunts, seeds);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
-  fmt::print("{{\"planted\": {}, \"killed\": {}, \"left_out\": {}, \"cpu_s\": {:.1f}, "
-             "\"wall_s\": {:.1f}, \"mutants\": [{}]}}\n",
-             totals.planted, totals.killed, hunts.left_out(), hunts.cpu_s(), wall.count(),
-             totals.lines);
-  return totals.killed == totals.planted && !hunts.nothing_passes() ? 0 : 1;
+  fmt::print("{{\"planted\": {}, \"killed\": {}, \"known_seeds\": {}, \"killed_by_known\": {}, "
+             "\"left_out\": {}, \"cpu_s\": {:.1f}, \"wall_s\": {:.1f}, \"mutants\": [{}]}}\n",
+             totals.planted, totals.killed, totals.known, totals.killed_by_known,
+             hunts.left_out(), hunts.cpu_s(), wall.count(), totals.lines);
+  if (!totals.error.empty()) fmt::print(stderr, "mutants: {}\n", totals.error);
+  return totals.error.empty() && totals.killed == totals.planted ? 0 : 1;
 }
 
 std::string no_mutant(const std::string& name) {
@@ -182,7 +226,18 @@ std::string no_mutant(const std::string& name) {
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--seeds", options.campaign.seeds, "Worlds per mutant at most")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+  app.add_option("--first", options.campaign.first_seed, "The first seed of each hunt")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
   app.add_option("--only", options.only, "Names of mutants; all without it")->check(no_mutant);
+  app.add_option("--known-seeds", options.known_file,
+                 "Tries the seeds of this file first, and hunts what they do not find")
+      ->check(CLI::ExistingFile);
+  app.add_option("--write-seeds", options.written_file,
+                 "Writes this file: the seeds that found a mutant, and the lines of mutants that "
+                 "--only left aside")
+      ->check([](const std::string& name) {
+        return name.empty() ? "found \"\", allowed the name of a file" : "";
+      });
   app.add_option("--jobs", options.campaign.jobs, "Worlds at once")->check(CLI::Range(1u, 256u));
   app.add_option("--cpu-limit", options.limits.cpu_s, "CPU seconds that one mutant may take")
       ->check(CLI::Range(1, 1'000'000));
@@ -204,8 +259,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "mutants: {}\n", error.what());
-    return 2;
+    return refuse(error.what());
   }
   return run(options);
 }
