@@ -67,12 +67,12 @@ class MakingSegments : public testing::TestWithParam<Backend>, public SegmentMak
   int made_ = 0;
 };
 
-std::string backend_name(const testing::TestParamInfo<Backend>& each) {
+std::string maker_backend_name(const testing::TestParamInfo<Backend>& each) {
   return each.param == Backend::epoll ? "epoll" : "io_uring";
 }
 
 INSTANTIATE_TEST_SUITE_P(Log, MakingSegments, testing::Values(Backend::io_uring, Backend::epoll),
-                         backend_name);
+                         maker_backend_name);
 
 TEST_P(MakingSegments, WritesNoZerosThatAreNotAllowed) {
   maker_->make(1);
@@ -166,7 +166,7 @@ class WritingOfSizes : public testing::TestWithParam<Backend> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Log, WritingOfSizes, testing::Values(Backend::io_uring, Backend::epoll),
-                         backend_name);
+                         maker_backend_name);
 
 TEST_P(WritingOfSizes, OfSmallOnesTheNextSegmentIsThereWhenHalfOfThisOneIsUsed) {
   write_each(2 * kMiB, 12u << 10);
