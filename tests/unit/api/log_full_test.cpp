@@ -38,8 +38,8 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-/// A replica whose program only notes how far the first stream has got; while `stopped`, it stands
-/// in apply.
+/// A replica whose program only notes how far the first stream has got, from one primary to the
+/// next; while `stopped`, it stands in apply.
 class Reader {
  public:
   explicit Reader(ReplicaOptions options, bool stopped = false) : stopped_(stopped) {
@@ -50,15 +50,18 @@ class Reader {
     };
     replica_.emplace(Replica::open(std::move(options)).value());
     thread_ = std::thread([this] {
-      static_cast<void>(replica_->run([this](const Record& record) {
+      const auto apply = [this](const Record& record) {
         stopped_.wait(true);
         if (record.stream != 0) return;
         EXPECT_EQ(record.begin, end_.load());
         end_.store(record.end);
-      }));
+      };
+      // The goodbye of a primary ends run(), and what the next one sends would be seen by nobody.
+      while (replica_->run(apply) && !ending_) std::this_thread::yield();
     });
   }
   ~Reader() {
+    ending_ = true;
     go_on();
     replica_->stop();
     thread_.join();
@@ -78,6 +81,7 @@ class Reader {
 
  private:
   std::atomic<bool> stopped_;
+  std::atomic<bool> ending_{false};
   std::optional<Replica> replica_;
   std::thread thread_;
   std::atomic<Position> end_{0};
@@ -261,6 +265,43 @@ TEST_F(LogFull, ToCloseAPrimaryIsNotToldAsIfItTookWritesAgain) {
   primary.close();
   EXPECT_EQ(full, 1);
   EXPECT_EQ(again, 0);
+}
+
+/// The log no longer goes back to the beginning, so whoever comes in place of b needs a snapshot.
+TEST_F(LogFull, WhenTheOnlyOtherHolderDiedForGoodToProtectOneCopyIsTheWayOut) {
+  PrimaryOptions options = primary_options();
+  options.replicas = {"b"};
+  options.close_timeout = kPatience;
+  std::optional<Primary> primary(Primary::open(options).value());
+  options.listen = primary->address();
+  Ticket last;
+  {
+    const Reader b(replica_options("b", *primary));
+    while (primary->stream().status().log_first == 0) last = append_at_last(*primary);
+  }
+  std::filesystem::remove_all(root_ + "/b");
+  last = fill(*primary);
+  std::ofstream(root_ + "/state") << last.end;
+  const auto refused = primary->stream().offer_snapshot(root_ + "/state", last.end);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::busy) << "it is not committed";
+  const Reader b(replica_options("b", *primary));
+  EXPECT_TRUE(eventually([&] { return primary->stream().status().snapshot_wanted; }));
+  const std::uint32_t before = options.protected_copies;
+  for (const std::uint32_t copies : {1u, before}) {
+    primary->close();
+    options.protected_copies = copies;
+    primary.reset();
+    primary.emplace(Primary::open(options).value());
+    if (copies != before) {
+      ASSERT_GE(primary->stream().status().committed, last.end) << "with nothing written";
+      ASSERT_TRUE(primary->stream().offer_snapshot(root_ + "/state", last.end));
+    }
+    last = append_at_last(*primary);
+    EXPECT_TRUE(primary->wait(last, sync(Level::applied), kPatience).value().released());
+  }
+  EXPECT_EQ(b.installed(), 1);
+  EXPECT_EQ(b.applied(), last.end);
 }
 
 TEST_F(LogFull, APrimaryThatProtectsNothingButItselfIsNeverFull) {
