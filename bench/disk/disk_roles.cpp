@@ -30,6 +30,7 @@ using tools::now_s;
 
 constexpr std::size_t kUnit_bytes = 512u << 10;
 constexpr std::size_t kUnits = 2;            ///< in flight, as the log has them when it is busy
+constexpr std::size_t kMemory_bytes = 4u << 20;  ///< of what is written
 constexpr std::size_t kBlock_bytes = 4096;   ///< what one record alone is written as
 constexpr std::uint64_t kFile_bytes = 128u << 20;  ///< two segments: written again and again
 constexpr std::size_t kRead_bytes = 1u << 20;
@@ -75,7 +76,7 @@ class UnitWriter {
       : disk_(disk),
         file_(disk.open(path, reactor::OpenMode::create)),
         latencies_(latencies),
-        unit_(unit_bytes),
+        unit_bytes_(unit_bytes),
         slots_(in_flight) {
     zero();
     std::fill(unit_.span().begin(), unit_.span().end(), std::byte{'q'});
@@ -119,7 +120,7 @@ class UnitWriter {
 
   void start(Slot& slot) {
     slot.writer = this;
-    slot.vector = {unit_.data(), unit_.size()};
+    slot.vector = {unit_.data(), unit_bytes_};
     slot.operation.owner = &slot;
     slot.operation.complete = [](reactor::Operation& operation, std::int32_t result) {
       Slot& ended = *static_cast<Slot*>(operation.owner);
@@ -127,22 +128,24 @@ class UnitWriter {
     };
     slot.since_s = now_s();
     disk_.files().write(slot.operation, file_.file, {&slot.vector, 1}, offset_, true);
-    offset_ = (offset_ + unit_.size()) % kFile_bytes;
+    offset_ = (offset_ + unit_bytes_) % kFile_bytes;
   }
 
   void on_written(Slot& slot, std::int32_t result) {
-    if (result != static_cast<std::int32_t>(unit_.size())) {
+    if (result != static_cast<std::int32_t>(unit_bytes_)) {
       fail(file_.path + ": a write ended with " + std::to_string(result));
     }
     latencies_.record(now_s() - slot.since_s);
-    written_ += unit_.size();
+    written_ += unit_bytes_;
     if (!stopped_) start(slot);
   }
 
   Disk& disk_;
   log::NamedFile file_;
   Latencies& latencies_;
-  log::AlignedBuffer unit_;
+  const std::size_t unit_bytes_;
+  /// The log's staging is in huge pages, so this is too.
+  log::AlignedBuffer unit_{kMemory_bytes};
   std::vector<Slot> slots_;
   std::uint64_t offset_ = 0;
   std::uint64_t written_ = 0;

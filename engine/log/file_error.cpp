@@ -14,6 +14,11 @@ Error file_error(std::string_view operation, std::string_view path, std::int32_t
   return Error(Errc::io, std::move(text), number);
 }
 
+Error read_refused(Error refusal) {
+  refusal.text += "; nothing is given up for it: start again when it can be read";
+  return refusal;
+}
+
 bool is_out_of_space(std::int32_t result) noexcept {
   return result == -ENOSPC || result == -EDQUOT;
 }

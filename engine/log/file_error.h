@@ -14,6 +14,10 @@ namespace quorate::log {
 [[nodiscard]] Error file_error(std::string_view operation, std::string_view path,
                                std::int32_t result);
 
+/// Of a read without which nothing can be decided. What it was to give out may be whole, so nothing
+/// is given up for it.
+[[nodiscard]] Error read_refused(Error refusal);
+
 /// No space now, but perhaps later: a disk or a quota that is full.
 [[nodiscard]] bool is_out_of_space(std::int32_t result) noexcept;
 

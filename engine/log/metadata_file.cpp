@@ -106,7 +106,7 @@ Result<std::optional<Metadata>> MetadataFile::read(BlockingFiles& files, const N
       sound = true;
       if (!best || found.sequence > best->sequence) best = found;
     }
-    if (!sound && !refused.text.empty()) return refused;
+    if (!sound && !refused.text.empty()) return read_refused(refused);
   }
   if (best) latest_ = *best;
   return best;

@@ -8,7 +8,8 @@
 //  - A fault is left as it is: the frames before it are reported, and everything from there on is
 //    unknown, which says nothing about its absence.
 //  - What the operating system refuses to give out is no fault, as the next attempt may read it
-//    whole: nothing is decided then. Only who examines is told of it as of a fault.
+//    whole: nothing is decided then. Only who examines is told of a segment's as of a fault.
+//    Headers must be given out of all segments, also of those that turn out not to count.
 //  - Without metadata that can be believed, the storage has lost its identity: no promise of it
 //    counts any more, and nothing is deleted for that.
 //

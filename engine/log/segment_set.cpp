@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/file_error.h"
 #include "log/segment_maker.h"
 
 namespace quorate::log {
@@ -113,8 +114,11 @@ Status SegmentSet::read_header(FoundSegment& found) {
       found.flaw = decode_segment_header(ConstBlock(block.data(), kBlockBytes), found.header);
       if (found.flaw == Flaw::none) found.flaw = check_header(found);
     }
-    found.refused = error;
-    if (must_be_read() && !error.text.empty()) status = error;
+    if (!error.text.empty() && must_be_read()) {
+      status = read_refused(error);
+    } else {
+      found.refused = error;
+    }
   }
   // There may be more segments than a process may have files.
   files_->close(*opened);
@@ -130,7 +134,7 @@ Result<std::span<std::byte>> SegmentSet::read(const FoundSegment& found) {
   const std::span<std::byte> content = content_->finish();
   const Error& refused = content_->error();
   if (refused.text.empty()) return content;
-  if (must_be_read()) return refused;
+  if (must_be_read()) return read_refused(refused);
   note_refused(found.number, refused);
   return content;
 }

@@ -31,15 +31,6 @@ struct Saved final : log::MetadataFile::Listener {
   Status status = Done{};
 };
 
-/// A disk that cannot be read now may be read later, so nothing is given up for it.
-Error not_read(const std::string& directory, const Error& refused) {
-  if (refused.system_errno != EIO) return refused;
-  Error error = refused;
-  error.text += "; nothing in " + directory + " was given up for it: start again, and if that " +
-                "does not help, replace the disk and join again as a new node";
-  return error;
-}
-
 struct NoVisitor final : log::FrameVisitor {
   void on_frame(const wire::FrameHeader&, std::span<const std::byte>) override {}
 };
@@ -135,7 +126,7 @@ Result<OpenedLog> LogOpening::open_stream(const std::string& directory, StreamId
     log::MetadataFile metadata(files(), opened.directory);
     log::Recovery recovery(blocking_, metadata, opened.directory, stream, nobody);
     auto found = recovery.run();
-    if (!found) return not_read(opened.directory, found.error());
+    if (!found) return found.error();
     opened.found = std::move(found).value();
     opened.metadata = metadata.latest();
     if (opened.found.state != log::RecoveryState::none || fresh) break;
@@ -162,7 +153,7 @@ Status LogOpening::find_snapshots(OpenedLog& opened, StreamId stream) {
   const log::Recovered& log = opened.found;
   auto found = shard::find_snapshots(blocking_, opened.directory, stream, log.first.position,
                                      log.start.end.position);
-  if (!found) return not_read(opened.directory, found.error());
+  if (!found) return found.error();
   opened.snapshots = std::move(found).value();
   return Done{};
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "log/aligned_buffer.h"
+#include "log/file_error.h"
 #include "wire/crc32c.h"
 #include "wire/limits.h"
 
@@ -172,7 +173,7 @@ class Finder {
     Error error;
     const std::uint64_t read = files_.read(*file, block.span(), error);
     files_.close(*file);
-    if (!error.text.empty()) return error;
+    if (!error.text.empty()) return log::read_refused(error);
     return read == log::kBlockBytes &&
            decode_snapshot_head(log::ConstBlock(block.data(), log::kBlockBytes), head);
   }

@@ -111,7 +111,7 @@ class StreamLog final : public log::LogWriter::Listener,
   /// It stands at its hard limit, and nothing of it may go. Frames are refused; it goes on by
   /// itself when its oldest segment may. Changes are told by on_log_changed().
   [[nodiscard]] bool full() const noexcept { return limit_.full(); }
-  /// Whether it is going to be.
+  /// What it does at its hard limit.
   [[nodiscard]] log::LimitState limit() const noexcept { return limit_.state(); }
   /// Of a failure or of a full disk.
   [[nodiscard]] const Error& error() const noexcept { return failed_ ? failure_ : no_space_; }

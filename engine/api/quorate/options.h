@@ -98,12 +98,12 @@ struct StorageOptions {
   /// its primary, which is bounded by its own limit, and a ring. Were it to stop instead, it could
   /// be what keeps others' writes from being released, and not hear that they are committed. At the
   /// limit with what is committed it waits for its own program, which has not read that yet: it
-  /// receives another ring at most, and acknowledges nothing as durable, so that rules that need it
-  /// wait too, until the program reads on. What that has read, and not yet confirmed, goes there.
+  /// fills its last segment, receives another ring at most, and acknowledges none of that as
+  /// durable, so that rules that need it wait too, until the program reads on. What that has read, and not yet confirmed, goes there.
   std::uint64_t retain_bytes = 1u << 30;       ///< 0: no limit
   std::chrono::seconds retain_age{0};          ///< 0: no limit; at most 9,223,372,036
   std::uint64_t retain_bytes_hard = 4ull << 30;  ///< 0: no limit; at least retain_bytes and
-                                                 ///< four segments, which are two rings
+                                                 ///< four segments, so at least two rings
 };
 
 inline constexpr std::uint32_t kLoggedStreamsMax = 256;        ///< of a node with a directory

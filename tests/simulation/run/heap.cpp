@@ -9,7 +9,8 @@
 #include <new>
 
 // Sanitizers have operators of their own.
-#ifndef QUORATE_SANITIZED
+#if !defined(QUORATE_SANITIZED) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 
 namespace {
 

@@ -162,7 +162,8 @@ std::string write_file(const std::string& name, const KnownSeeds& seeds) {
   std::ofstream file(unfinished);
   write_known_seeds(file, seeds);
   file.close();
-  if (file && std::rename(unfinished.c_str(), name.c_str()) == 0) return {};
+  if (!file) return fmt::format("{}: it cannot be written", unfinished);
+  if (std::rename(unfinished.c_str(), name.c_str()) == 0) return {};
   return fmt::format("{}: {}", name, std::strerror(errno));
 }
 
