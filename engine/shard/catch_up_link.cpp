@@ -269,18 +269,32 @@ std::byte* CatchUpLink::on_frame_header(const wire::Envelope& envelope,
   return stream.place(header.begin, header.end, envelope.committed, shard_.now());
 }
 
+/// While the records came, the live connection may have led the stream elsewhere, and even back to
+/// catching up.
 void CatchUpLink::on_frame(const wire::Envelope& envelope, const wire::FrameHeader& header) {
   ReplicaStream& stream = *std::exchange(receiving_, nullptr);
   stream.receiving = false;
-  if (!catching_up()) return connection_->shut_down("the stream does not catch up any more");
+  const auto verdict = stream.machine().check_frame(transport::frame_info(header),
+                                                    core::ReplicaMachine::State::catching_up);
+  if (verdict != core::FrameVerdict::accept) {
+    return connection_->shut_down("the stream does not catch up any more");
+  }
   stream.on_frame(header, connection_->frame_prologue());
   stream.machine().on_committed(envelope.committed);
   live_.on_received(stream);
   node_.count_frame();
 }
 
+/// The records of a frame that no longer counts still come to where the next one belongs.
+void CatchUpLink::end_when_left() {
+  if (state_ != State::receiving || catching_up()) return;
+  if (!connection_ || connection_gone_ || !connection_->open()) return;
+  connection_->shut_down("the stream does not catch up any more");
+}
+
 void CatchUpLink::send(Instant now) {
   go_on_with_snapshot();
+  end_when_left();
   if (!connection_ || connection_gone_ || !connection_->open() || connection_->sending()) return;
   if (state_ == State::receiving && catching_up()) {
     const core::Acknowledgement ack = queue_.front()->machine().acknowledgement();

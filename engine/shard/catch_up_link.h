@@ -59,6 +59,7 @@ class CatchUpLink final : public transport::Connection::Sink {
   void on_snapshot_begin(std::span<const std::byte> body);
   void on_snapshot_chunk(std::span<const std::byte> body);
   void go_on_with_snapshot();
+  void end_when_left();
   void on_heartbeat(std::span<const std::byte> body);
   [[nodiscard]] bool acknowledgement_due(const core::Acknowledgement& ack) const noexcept;
   void on_goodbye(std::span<const std::byte> body);

@@ -105,9 +105,14 @@ void ReplicaLink::want_copy(ReplicaStream& stream) {
   copies_at_ = now + std::max<std::int64_t>(copies_backoff_.on_failure(now), kMillisecond_ns);
 }
 
+/// A stream that got on by the catch-up connection meanwhile has claimed since. A frame of it may
+/// be half here, and the state that it was accepted in must last until it is whole.
 void ReplicaLink::claim_copies() {
+  using Machine = core::ReplicaMachine::State;
   copies_at_ = kNever;
   for (ReplicaStream* stream : wanting_) {
+    const Machine state = stream->machine().state();
+    if (state != Machine::needs_full_copy && state != Machine::catching_up) continue;
     stream->machine().on_claiming_again();
     claim_later(*stream);
   }

@@ -79,8 +79,10 @@ class ReplicaStream final : public ReadyItem, public StreamLog::Owner {
   [[nodiscard]] StreamLog* log() noexcept { return log_.get(); }
   void start_log();
   /// A claim says what is held: not while that is being cut, nor before the promise to follow
-  /// nobody older is durable.
+  /// nobody older is durable. Nor while records still come: two connections must not write into
+  /// one ring, and what answers the claim is followed by frames.
   [[nodiscard]] bool may_claim(const Epoch& epoch) const noexcept {
+    if (receiving) return false;
     return !log_ || (!cut_at_ && !anew_ && !log_->cutting() && !log_->failed() &&
                      log_->promised() >= epoch);
   }

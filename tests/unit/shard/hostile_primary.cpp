@@ -94,6 +94,19 @@ core::ResumeClaim HostileSession::hear_claim() {
   return claims[0];
 }
 
+bool HostileSession::hear_received(Position position) {
+  std::vector<core::Acknowledgement> acknowledgements;
+  while (const auto body = hear(wire::MessageType::acknowledgements)) {
+    if (!transport::decode_acknowledgements(*body, acknowledgements)) {
+      throw std::runtime_error("acknowledgements that are malformed");
+    }
+    for (const core::Acknowledgement& one : acknowledgements) {
+      if (one.received == position) return true;
+    }
+  }
+  return false;
+}
+
 std::optional<core::SnapshotRequest> HostileSession::hear_request() {
   core::SnapshotRequest request;
   const auto body = hear(wire::MessageType::snapshot_request);
@@ -109,8 +122,8 @@ HostilePrimary::HostilePrimary(std::uint16_t port, const Epoch& epoch)
   meet_again();
 }
 
-HostileSession HostilePrimary::catch_up(Position position) {
-  live_->say_verdict(core::Verdict::snapshot, position);
+HostileSession HostilePrimary::catch_up(core::Verdict promise, Position position) {
+  live_->say_verdict(promise, position);
   HostileSession session(listener_, epoch_);
   session.hear_claim();
   return session;

@@ -1,7 +1,7 @@
 #pragma once
 
 // A primary made by hand: it admits a replica as an honest one would, and then says about snapshots
-// whatever the test wants.
+// and frames whatever the test wants.
 
 #include <cstdint>
 #include <optional>
@@ -26,9 +26,14 @@ class HostileSession {
   bool say_verdict(core::Verdict verdict, Position position);
   bool say_begin(const core::SnapshotHead& head);
   bool say_chunk(std::uint64_t id, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// What would be said next, for who says it in parts: all of it must follow by say_bytes().
+  [[nodiscard]] test::Bytes next_unit(wire::MessageType type, std::span<const std::byte> body);
+  bool say_bytes(std::span<const std::byte> bytes) { return peer_.send(bytes); }
 
   [[nodiscard]] const core::Hello& hello() const noexcept { return hello_; }
   core::ResumeClaim hear_claim();
+  /// Waits until the replica says that it has received that much; false when it closes instead.
+  bool hear_received(Position position);
   /// Nothing when the replica closes instead.
   std::optional<core::SnapshotRequest> hear_request();
   /// The reason of the replica's goodbye; "" when it closed without one.
@@ -37,7 +42,6 @@ class HostileSession {
 
  private:
   std::optional<test::Bytes> hear(wire::MessageType type);
-  [[nodiscard]] test::Bytes next_unit(wire::MessageType type, std::span<const std::byte> body);
 
   test::RawPeer peer_;
   const Epoch epoch_;
@@ -54,7 +58,11 @@ class HostilePrimary {
   /// What the replica holds, as it says itself: asked for once each time it claims.
   core::ResumeClaim claim() { return live_->hear_claim(); }
   /// Promises a snapshot to a replica that has claimed, and takes the connection for it.
-  HostileSession catch_up(Position position);
+  HostileSession catch_up(Position position) {
+    return catch_up(core::Verdict::snapshot, position);
+  }
+  /// The same with frames, which Verdict::catch_up promises.
+  HostileSession catch_up(core::Verdict promise, Position position);
   /// Takes the live connection anew, which was closed.
   void meet_again() { live_.emplace(listener_, epoch_); }
   void disconnect() { live_.reset(); }
