@@ -99,7 +99,8 @@ struct StorageOptions {
   /// be what keeps others' writes from being released, and not hear that they are committed. At the
   /// limit with what is committed it waits for its own program, which has not read that yet: it
   /// fills its last segment, receives another ring at most, and acknowledges none of that as
-  /// durable, so that rules that need it wait too, until the program reads on. What that has read, and not yet confirmed, goes there.
+  /// durable, so that rules that need it wait too, until the program reads on. What that has read,
+  /// and not yet confirmed, goes there.
   std::uint64_t retain_bytes = 1u << 30;       ///< 0: no limit
   std::chrono::seconds retain_age{0};          ///< 0: no limit; at most 9,223,372,036
   std::uint64_t retain_bytes_hard = 4ull << 30;  ///< 0: no limit; at least retain_bytes and
