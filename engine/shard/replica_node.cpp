@@ -354,6 +354,8 @@ void ReplicaNode::turn_loops(Instant until, Position rings) {
 
 Status ReplicaNode::run(const Apply& apply) {
   const bool hosted = hosts_loops();
+  // Called again after a goodbye, this may be all that they get until the next primary is found.
+  if (hosted) turn_loops(0, rings_.load(std::memory_order_seq_cst));
   for (;;) {
     // Read before applying: what is exposed when the end is known is applied before it is told.
     // And the rings before that: an end that is not seen here rings once more.

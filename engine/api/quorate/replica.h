@@ -72,7 +72,9 @@ class Replica {
 
   /// Applies records until stop(), until the primary says goodbye because it closes, until a full
   /// copy is needed (Errc::needs_full_copy; not with ReplicaOptions::install), or until `install`
-  /// fails, with its error.
+  /// fails, with its error. After a goodbye the replica goes on looking for a primary at that
+  /// address, on hosted loops while this is called: who follows the next one calls again, and again
+  /// while that returns at once because there is none (ReplicaReport::primary_closed).
   Status run(const Apply& apply);
 
   /// Applies at most `records_max` records that are ready, waiting up to `timeout` for the first.

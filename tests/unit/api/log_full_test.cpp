@@ -56,7 +56,7 @@ class Reader {
         EXPECT_EQ(record.begin, end_.load());
         end_.store(record.end);
       };
-      // The goodbye of a primary ends run(), and what the next one sends would be seen by nobody.
+      // The goodbye of a primary ends run(); only who runs again sees what the next one sends.
       while (replica_->run(apply) && !ending_) std::this_thread::yield();
     });
   }

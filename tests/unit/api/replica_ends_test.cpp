@@ -1,5 +1,7 @@
 // How a replica's following ends, and how it goes on: goodbye, resuming, refusals, full copies.
 
+#include <atomic>
+
 #include "rig.h"
 
 namespace quorate {
@@ -139,6 +141,31 @@ TEST_P(ReplicaEnds, AReplicaThatHasNothingFollowsTheNextPrimary) {
   };
   EXPECT_TRUE(polls_until(b, got_it));
   EXPECT_FALSE(b.report().primary_closed);
+}
+
+TEST_P(ReplicaEnds, WhoRunsAgainAfterAGoodbyeFollowsTheNextPrimary) {
+  for (const bool hosted : {true, false}) {
+    auto first = std::make_unique<Primary>(Primary::open(options()).value());
+    PrimaryOptions again = options();
+    again.listen = first->address();
+    ReplicaOptions follower = replica_options(*first, "b");
+    follower.engine.hosted = hosted;
+    Replica b = Replica::open(follower).value();
+    std::atomic<bool> ending = false;
+    std::thread applying([&] {
+      while (b.run(ignore) && !ending) std::this_thread::yield();
+      b.close();
+    });
+    EXPECT_TRUE(eventually([&] { return b.report().connects == 1; }));
+    first.reset();
+    EXPECT_TRUE(eventually([&] { return b.report().primary_closed; }));
+    Primary second = Primary::open(again).value();
+    const Ticket ticket = second.append("hello again").value();
+    EXPECT_TRUE(second.wait(ticket, sync(Level::applied), kLong).value().released());
+    ending = true;
+    b.stop();
+    applying.join();
+  }
 }
 
 TEST_P(ReplicaEnds, WhoIsRefusedIsToldWhy) {
