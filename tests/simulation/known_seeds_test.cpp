@@ -65,15 +65,6 @@ TEST(KnownSeeds, AFileWithoutLinesKnowsNone) {
 std::string planted;
 bool spoiled = false;
 
-Report said(std::uint64_t seed, const std::string& failure) {
-  Report report{};
-  report.seed = seed;
-  report.done = 1;
-  report.failed = failure.empty() ? 0 : 1;
-  failure.copy(report.what, sizeof report.what - 1);
-  return report;
-}
-
 /// Wet worlds find `late` with every fourth seed, die of `early`, and after `first` find whatever
 /// is planted. The dry world 5 fails with nothing planted too; dry ones find `late` with every odd
 /// seed.
@@ -83,13 +74,13 @@ std::vector<Hunts::Kind> kinds() {
   wet.world = [](std::uint64_t seed) {
     if (planted == "early") std::_Exit(7);
     spoiled |= planted == "first";
-    return said(seed, spoiled || (planted == "late" && seed % 4 == 0) ? "it is wet" : "");
+    return report_of(seed, spoiled || (planted == "late" && seed % 4 == 0) ? "it is wet" : "");
   };
   CampaignOptions dry;
   dry.seeds = 8;
   dry.world = [](std::uint64_t seed) {
-    if (seed == 5) return said(seed, "always");
-    return said(seed, planted == "late" && seed % 2 == 1 ? "it is dry" : "");
+    if (seed == 5) return report_of(seed, "always");
+    return report_of(seed, planted == "late" && seed % 2 == 1 ? "it is dry" : "");
   };
   return {{"wet", wet, {4, 60}}, {"dry", dry, {8, 60}}};
 }

@@ -80,6 +80,14 @@ void add_text(std::deque<std::string>& lines, const char* text, std::size_t size
 
 }  // namespace
 
+Report report_of(std::uint64_t seed, const std::string& failure) {
+  Report report{};
+  report.seed = seed;
+  report.done = 1;
+  if (!failure.empty()) say(report, failure);
+  return report;
+}
+
 void write_report(int pipe, Report report) {
   timespec cpu{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);

@@ -28,6 +28,8 @@ struct Report {
 };
 static_assert(sizeof(Report) <= PIPE_BUF);
 
+/// Of a seed that stands for something else than the world of a plan; no text: it passed.
+Report report_of(std::uint64_t seed, const std::string& failure);
 /// Sets what its process has taken, and sends it.
 void write_report(int pipe, Report report);
 /// In this process.

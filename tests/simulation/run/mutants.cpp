@@ -63,15 +63,6 @@ int refuse(const std::string& what) {
   return 2;
 }
 
-Report report_of(std::uint64_t seed, const std::string& failure) {
-  Report report{};
-  report.seed = seed;
-  report.done = 1;
-  report.failed = failure.empty() ? 0 : 1;
-  failure.copy(report.what, sizeof report.what - 1);
-  return report;
-}
-
 /// Crash images of a log by itself: tried first, since a hundred take a tenth of a second.
 CampaignOptions images(CampaignOptions options) {
   options.seeds = std::min<std::uint64_t>(options.seeds, 8);
